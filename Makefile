@@ -1,0 +1,167 @@
+# GNU make, one file, no recursion; all output is in build/.
+#
+# SANITIZE=1 builds everything of ours with ASan and UBSan in build/sanitize.
+
+-include build/config.mk
+
+B = build$(if $(SANITIZE),/sanitize)
+
+SAN = $(if $(SANITIZE),-fsanitize=address$(comma)undefined \
+      -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+comma = ,
+
+VERSION = $(shell cat VERSION)
+
+WARN    = -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+          -Wmissing-prototypes -Wformat=2 -Wvla -Wimplicit-fallthrough $(WERROR)
+HARDEN  = -fstack-protector-strong -fstack-clash-protection \
+          $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+LINK    = -Wl,-z,relro,-z,now,-z,noexecstack
+MPFLAGS = -std=c11 -D_GNU_SOURCE -DMP_VERSION='"$(VERSION)"' -Ishared $(WARN) \
+          $(HARDEN) -fPIC -fvisibility=hidden -MMD -MP $(CFLAGS) $(SAN)
+
+SHARED = $(filter-out shared/mp_schema.c,$(wildcard shared/*.c))
+REDIS  = $(wildcard redis/*.c)
+MILTER = $(wildcard milter/*.c)
+CTL    = $(wildcard agent/ctl_*.c)
+NGINX  = $(wildcard ngx_mailportal_module/*.c)
+UNIT   = $(patsubst t/unit/%.c,$(B)/t/%.t,$(wildcard t/unit/*.c))
+FUZZ   = $(patsubst t/fuzz/%.c,$(B)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
+
+LIBMP   = $(B)/libmp.a
+LIBRED  = $(B)/libmpredis.a
+MODULE  = $(B)/ngx_http_mailportal_module.so
+PROGRAMS = $(B)/mailportal-milter $(B)/mailportal-ctl
+
+MPLIBS  = -lhiredis -ljansson -lsodium -lidn2 -lm
+
+
+all: $(MODULE) $(PROGRAMS) $(B)/mp_schema web
+
+help:
+	@sed -n 's/^# target: //p' Makefile
+
+# target: all       everything: module, milter, ctl, web pages
+# target: check     every test (SANITIZE=1: with ASan and UBSan)
+# target: lint      only the lints
+# target: unit      only the unit tests
+# target: fuzz      each fuzz target for FUZZ_SECONDS (20)
+# target: bench     all measurements; raw numbers in build/bench.json
+# target: docs      the generated reference tables in docs/
+# target: install   into PREFIX, below DESTDIR
+# target: uninstall what install put there
+# target: clean     what make made
+# target: distclean the whole of build/
+
+build/config.mk:
+	@echo "run ./configure first" >&2; exit 1
+
+
+# shared and redis
+
+$(B)/%.o: %.c build/config.mk VERSION
+	@mkdir -p $(@D)
+	$(CC) $(MPFLAGS) -Iredis -c -o $@ $<
+
+$(LIBMP): $(SHARED:%.c=$(B)/%.o)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(LIBRED): $(REDIS:%.c=$(B)/%.o)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
+$(B)/mp_schema: $(B)/shared/mp_schema.o $(LIBMP)
+	$(CC) $(MPFLAGS) -o $@ $^ $(LDFLAGS) $(LINK) $(MPLIBS)
+
+
+# programs
+
+$(B)/mailportal-milter: $(MILTER:%.c=$(B)/%.o) $(LIBRED) $(LIBMP)
+	$(CC) $(MPFLAGS) -pie -o $@ $^ $(LDFLAGS) $(LINK) -lmilter -lcurl \
+	    $(MPLIBS) -lpthread
+
+$(B)/mailportal-ctl: $(CTL:%.c=$(B)/%.o) $(LIBRED) $(LIBMP)
+	$(CC) $(MPFLAGS) -pie -o $@ $^ $(LDFLAGS) $(LINK) $(MPLIBS)
+
+
+# the nginx module; hiredis and jansson linked statically and hidden, because
+# nginx opens modules RTLD_GLOBAL and other modules bring their own hiredis
+
+NGXFLAGS = -std=gnu11 -D_GNU_SOURCE -DMP_VERSION='"$(VERSION)"' -W -Wall \
+           -Wpointer-arith -Wno-unused-parameter $(WERROR) -fPIC \
+           -fvisibility=hidden -MMD -MP $(HARDEN) $(CFLAGS) $(SAN)
+NGXINC   = $(addprefix -I$(NGINX_SRC)/src/,core event event/modules os/unix \
+           http http/modules http/v2) -Ibuild/ngx -Ishared
+
+$(B)/ngx_mailportal_module/%.o: ngx_mailportal_module/%.c build/config.mk VERSION
+	@mkdir -p $(@D)
+	$(CC) $(NGXFLAGS) $(NGXINC) -c -o $@ $<
+
+$(MODULE): $(NGINX:%.c=$(B)/%.o) $(LIBMP) ngx_mailportal_module/export.map
+	$(CC) $(NGXFLAGS) -shared -o $@ $(NGINX:%.c=$(B)/%.o) $(LIBMP) \
+	    $(LDFLAGS) $(LINK) -Wl,--version-script=ngx_mailportal_module/export.map \
+	    -l:libhiredis.a -l:libjansson.a -lsodium -lidn2 -lm
+
+
+# the pages: our modules as they are, libraries from npm by lock file
+
+WEB = $(shell find web -path web/node_modules -prune -o -type f -print)
+
+web: $(B)/web/.done
+
+$(B)/web/.done: $(WEB)
+	auto/web $(B)/web
+	@touch $@
+
+# tests
+
+unit: $(UNIT)
+	prove $(PROVEFLAGS) $(UNIT)
+
+$(B)/t/%.t: t/unit/%.c $(LIBRED) $(LIBMP)
+	@mkdir -p $(@D)
+	$(CC) $(MPFLAGS) -Iredis -Imilter -o $@ $^ $(LDFLAGS) $(MPLIBS) -lcmocka
+
+lint:
+	prove $(PROVEFLAGS) t/lint
+
+check: all $(UNIT)
+	MP_BUILD=$(B) t/run $(if $(SANITIZE),--sanitize)
+
+fuzz: $(FUZZ)
+	t/fuzz/run $(FUZZ)
+
+$(B)/fuzz/%: t/fuzz/%.c $(SHARED)
+	@mkdir -p $(@D)
+	clang-14 -std=c11 -D_GNU_SOURCE -DMP_VERSION='"$(VERSION)"' -Ishared -O1 \
+	    -g -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined -o $@ $< $(SHARED) $(MPLIBS)
+
+bench: all
+	t/bench/run
+
+docs: $(B)/mp_schema
+	auto/docs $(B)/mp_schema
+
+install: all
+	DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) NGINX_MODULES=$(NGINX_MODULES) \
+	    auto/install $(B)
+
+uninstall:
+	DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) NGINX_MODULES=$(NGINX_MODULES) \
+	    auto/install --remove
+
+clean:
+	rm -rf build/sanitize build/shared build/redis build/milter build/agent \
+	    build/ngx_mailportal_module build/t build/fuzz build/web \
+	    build/*.a build/*.so build/mailportal-* build/mp_schema
+
+distclean:
+	rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+
+.PHONY: all help unit lint check fuzz bench docs install uninstall clean \
+    distclean web
+.DELETE_ON_ERROR:

@@ -1,0 +1,45 @@
+#ifndef MP_CONF_H
+#define MP_CONF_H
+
+#include <stddef.h>
+
+#include "mp_error.h"
+
+/*
+ * Configuration files of our own programs: lines "name = value", # begins a
+ * comment, names are declared in a table.  The host reads the file; these
+ * functions only turn its bytes into values.
+ */
+enum mp_conf_type {
+    MP_CONF_TEXT,   /* char *, malloc'ed */
+    MP_CONF_NUMBER, /* unsigned int */
+    MP_CONF_MSECS,  /* unsigned int; "500ms", "5s", "2m", "1h" */
+    MP_CONF_BYTES,  /* size_t; "64k", "10m" */
+    MP_CONF_BOOL,   /* bool; yes, no */
+};
+
+struct mp_conf_row {
+    const char *name;
+    const char *dflt;
+    const char *doc;
+    enum mp_conf_type type;
+    size_t offset; /* in the host's struct */
+};
+
+/* Fills every row with its default.  False when memory ran out. */
+enum mp_status mp_conf_default(const struct mp_conf_row *rows, void *conf,
+                               struct mp_error *err);
+
+/*
+ * Reads a whole file's bytes.  An unknown name, a name given twice and a
+ * value that its type does not take are MP_INVALID; err->field is the name,
+ * err->text begins with "line N: ".  conf may then be partly written.
+ */
+enum mp_status mp_conf_parse(const struct mp_conf_row *rows, void *conf,
+                             const char *bytes, size_t len,
+                             struct mp_error *err);
+
+/* Frees the texts. */
+void mp_conf_free(const struct mp_conf_row *rows, void *conf);
+
+#endif
