@@ -1,0 +1,509 @@
+package Test::Mailportal;
+
+# A TAP harness: real servers, each test in a directory and on ports of its
+# own.  t/README shows how a test uses it.
+
+use warnings;
+use strict;
+
+use Cwd qw/ abs_path /;
+use Digest::SHA qw/ sha256_hex /;
+use Exporter 'import';
+use File::Basename qw/ dirname /;
+use File::Path qw/ remove_tree /;
+use File::Temp ();
+use IO::Socket::INET;
+use JSON::PP ();
+use POSIX ();
+use Test::More ();
+use Time::HiRes qw/ sleep time /;
+
+use Test::Mailportal::HTTP;
+use Test::Mailportal::IMAP;
+use Test::Mailportal::Redis;
+use Test::Mailportal::SMTP;
+
+our @EXPORT_OK = qw/ json wait_for /;
+
+our $ROOT = abs_path(dirname(__FILE__) . '/../../..');
+
+my %OFFSET = (
+	nginx => 0, smtp => 1, submission => 2, imap => 3, pop3 => 4,
+	lmtp => 5, radicale => 6, rspamd => 7, rspamd_ctl => 8, sieve => 9,
+);
+
+# What no daemon may say in a test, unless the test allows it.
+
+my @BAD = (
+	qr/\[alert\]/, qr/\[emerg\]/, qr/\bPanic\b/, qr/\bpanic:/,
+	qr/Sanitizer/, qr/runtime error:/, qr/SIGSEGV/, qr/signal 11\b/,
+	qr/open socket .* left/,
+);
+
+my @live;
+
+
+sub new {
+	my ($class, %opt) = @_;
+
+	my $self = bless {
+		only => $opt{only} // [qw/ redis nginx /],
+		options => $opt{options} // [],
+		build => abs_path($ENV{MP_BUILD} // "$ROOT/build")
+			// die("no build directory\n"),
+		allow => [@{ $opt{allow} // [] }],
+		cookies => {},
+		pid => $$,
+		started => 0,
+	}, $class;
+
+	$self->{dir} = File::Temp::tempdir('mp-t-XXXXXX',
+		DIR => $ENV{MP_TMP} // '/tmp');
+	chmod 0755, $self->{dir};
+	$self->_claim_ports();
+
+	push @live, $self;
+	$self->up() unless $opt{down};
+
+	return $self;
+}
+
+
+# A claimed block of ports is held by listening on its last one.
+
+sub _claim_ports {
+	my ($self) = @_;
+	my ($from, $to) = split /-/, $ENV{MP_PORTS} // '28000-32000';
+	my $blocks = int(($to - $from) / 16);
+
+	for my $i (0 .. $blocks - 1) {
+		my $base = $from + 16 * (($$ + $i) % $blocks);
+
+		$self->{claim} = IO::Socket::INET->new(
+			Listen => 1, LocalAddr => '127.0.0.1',
+			LocalPort => $base + 15) or next;
+		next if grep { _taken($base + $_) } 0 .. 9;
+
+		$self->{base} = $base;
+		return;
+	}
+
+	die "no free block of ports in $from-$to\n";
+}
+
+
+sub _taken {
+	my ($port) = @_;
+
+	return !IO::Socket::INET->new(Listen => 1, ReuseAddr => 1,
+		LocalAddr => '127.0.0.1', LocalPort => $port);
+}
+
+
+sub dir { return $_[0]{dir}; }
+sub build { return $_[0]{build}; }
+sub base { return $_[0]{base}; }
+
+
+sub port {
+	my ($self, $name) = @_;
+
+	die "no port of '$name'\n" unless defined $OFFSET{$name};
+	return $self->{base} + $OFFSET{$name};
+}
+
+
+# Servers
+
+sub _stack {
+	my ($self, $verb, @args) = @_;
+	my ($stack) = grep { -x } "$ROOT/auto/stack", "$ROOT/t/lib/stack";
+	my @cmd = ($stack, $verb, "--dir", $self->{dir}, @args);
+	my $log = "$self->{dir}/stack.log";
+
+	# the claim must not be inherited by a daemon
+	my $pid = fork() // die "fork: $!\n";
+	if ($pid == 0) {
+		open STDIN, '<', '/dev/null';
+		open STDOUT, '>>', $log;
+		open STDERR, '>&', \*STDOUT;
+		chdir $ROOT;
+		exec @cmd or POSIX::_exit(127);
+	}
+
+	waitpid $pid, 0;
+	return $? == 0;
+}
+
+
+sub up {
+	my ($self) = @_;
+	my @only = @{ $self->{only} };
+
+	$self->{started} = 1;
+	$self->_stack('up', '--port-base', $self->{base},
+		'--build', $self->{build}, '--only', "@only",
+		@{ $self->{options} })
+		or die "auto/stack up failed:\n" . $self->_tail('stack.log');
+
+	delete $self->{env};
+	return $self;
+}
+
+
+sub _tail {
+	my ($self, $name) = @_;
+	my @lines = split /^/, $self->read_file($name) // '';
+
+	return join '', @lines > 40 ? @lines[-40 .. -1] : @lines;
+}
+
+
+sub stop { my ($self, $name) = @_; return $self->_stack('stop', $name); }
+sub start { my ($self, $name) = @_; return $self->_stack('start', $name); }
+sub restart { my ($self, $name) = @_; return $self->_stack('restart', $name); }
+
+
+sub pid {
+	my ($self, $name) = @_;
+	my $text = $self->read_file("run/$name.pid") // '';
+
+	return $text =~ /^\s*(\d+)/ ? $1 : undef;
+}
+
+
+sub env {
+	my ($self, $name) = @_;
+
+	$self->{env} //= { map { /^(\w+)=(?:'(.*)'|"(.*)"|(.*))$/
+		? ($1 => $2 // $3 // $4) : () }
+		split /\n/, $self->read_file('env') // '' };
+
+	return defined $name ? $self->{env}{$name} : $self->{env};
+}
+
+
+# Files
+
+sub read_file {
+	my ($self, $name) = @_;
+	my $path = $name =~ m{^/} ? $name : "$self->{dir}/$name";
+
+	open my $fh, '<:raw', $path or return;
+	local $/;
+	return scalar <$fh>;
+}
+
+
+sub write_file {
+	my ($self, $name, $bytes) = @_;
+	my $path = "$self->{dir}/$name";
+
+	open my $fh, '>:raw', $path or die "$path: $!\n";
+	print $fh $bytes or die "$path: $!\n";
+	close $fh or die "$path: $!\n";
+	return $path;
+}
+
+
+sub log_file { my ($self, $name) = @_; return "$self->{dir}/log/$name.log"; }
+
+
+# A program of ours, with its output: (exit code, stdout and stderr).
+
+sub program {
+	my ($self, @cmd) = @_;
+
+	$cmd[0] = "$self->{build}/$cmd[0]" if $cmd[0] =~ /^mailportal-/;
+	my $pid = open(my $fh, '-|') // die "fork: $!\n";
+	if ($pid == 0) {
+		open STDERR, '>&', \*STDOUT;
+		exec @cmd or POSIX::_exit(127);
+	}
+
+	local $/;
+	my $out = <$fh> // '';
+	close $fh;
+	return ($? >> 8, $out);
+}
+
+
+sub ctl {
+	my ($self, @args) = @_;
+
+	return $self->program('mailportal-ctl',
+		'--redis', "unix:$self->{dir}/run/redis.sock",
+		'--redis-user', 'mp-ops', '--redis-password-file',
+		"$self->{dir}/secrets/redis-mp-ops.pw", @args);
+}
+
+
+# Redis
+
+sub redis_as {
+	my ($self, $user) = @_;
+	my $password = $self->read_file("secrets/redis-$user.pw")
+		// die "no password of $user\n";
+	$password =~ s/\n.*//s;
+
+	return Test::Mailportal::Redis->new("$self->{dir}/run/redis.sock",
+		$user, $password);
+}
+
+
+sub redis {
+	my ($self, @argv) = @_;
+
+	$self->{redis} = undef if $self->{redis} && !$self->{redis}->alive();
+	$self->{redis} //= $self->redis_as('mp-ops');
+	return $self->{redis}->do(@argv);
+}
+
+
+# A digest of every key that holds state.  Sessions, counters and heartbeats
+# change without anybody's wish and are left out.
+
+sub fingerprint {
+	my ($self, %opt) = @_;
+	my $except = $opt{except} // qr/^mp:(?:\{(?:hb|stat|sess|auth)\})/;
+	my $sha = Digest::SHA->new(256);
+
+	for my $key (sort @{ $self->_keys() }) {
+		next if $key =~ $except;
+		my $value = $self->_value($key);
+		$sha->add(length($key) . ":$key" . length($value) . ":$value");
+	}
+
+	return $sha->hexdigest();
+}
+
+
+sub _keys {
+	my ($self) = @_;
+	my ($cursor, %seen) = (0);
+
+	do {
+		my $reply = $self->redis('SCAN', $cursor, 'COUNT', 1000);
+		$cursor = $reply->[0];
+		$seen{$_} = 1 for @{ $reply->[1] };
+	} while ($cursor);
+
+	return [keys %seen];
+}
+
+
+sub _value {
+	my ($self, $key) = @_;
+	my $type = $self->redis('TYPE', $key);
+	my %read = (
+		string => sub { [$self->redis('GET', $key)] },
+		set => sub { [sort @{ $self->redis('SMEMBERS', $key) }] },
+		list => sub { $self->redis('LRANGE', $key, 0, -1) },
+		zset => sub { $self->redis('ZRANGE', $key, 0, -1,
+			'WITHSCORES') },
+		stream => sub { $self->redis('XRANGE', $key, '-', '+') },
+		hash => sub {
+			my %h = @{ $self->redis('HGETALL', $key) };
+			[map { $_ => $h{$_} } sort keys %h];
+		},
+	);
+
+	die "a key of type $type\n" unless $read{$type};
+	return "$type " . JSON::PP->new->latin1->encode($read{$type}->());
+}
+
+
+# HTTP
+
+sub json { return JSON::PP->new->utf8->allow_nonref; }
+
+
+sub http {
+	my ($self, $method, $path, %opt) = @_;
+
+	return Test::Mailportal::HTTP::request('127.0.0.1',
+		$self->port('nginx'), $method, $path, %opt);
+}
+
+
+# role signs in as that role; json is encoded.  What a browser would send
+# from our own page is sent, unless headers say otherwise.
+
+sub api {
+	my ($self, $method, $path, %opt) = @_;
+	my $role = delete $opt{role};
+
+	$opt{cookie} //= $self->role($role) if defined $role;
+
+	return $self->http($method, "/api/v1$path", %opt);
+}
+
+
+# Signs in and returns the cookie, "name=token".
+
+sub sign_in {
+	my ($self, $user, $password) = @_;
+
+	my $res = $self->api('POST', '/session',
+		json => { username => $user, password => $password });
+	die "sign-in of $user: $res->{status} $res->{body}\n"
+		unless $res->{status} == 200;
+
+	my ($cookie) = ($res->{headers}{'set-cookie'} // '')
+		=~ /^(__Host-mailportal=[^;]+)/;
+	return $cookie // die "no cookie\n";
+}
+
+
+# The cookie of a MasterAdmin or DomainAdmin, signed in once.
+
+sub role {
+	my ($self, $role) = @_;
+
+	return $self->{cookies}{$role} //= $role eq 'MasterAdmin'
+		? $self->sign_in($self->env('MP_ADMIN'),
+			$self->env('MP_ADMIN_PASSWORD'))
+		: $self->sign_in($self->_domain_admin());
+}
+
+
+sub _domain_admin {
+	my ($self) = @_;
+	my $password = 'a-domain-admin-of-tests';
+	my $file = $self->write_file('domain-admin.pw', "$password\n");
+
+	my ($rc, $out) = $self->ctl('admin', 'add', 'tenant', '--role',
+		'domain', '--password-file', $file);
+	die "admin add: $out\n" if $rc;
+
+	return ('tenant', $password);
+}
+
+
+# Mail
+
+sub smtp_open {
+	my ($self, %opt) = @_;
+	my $port = $self->port(delete $opt{port} // 'smtp');
+
+	return Test::Mailportal::SMTP->new('127.0.0.1', $port, %opt);
+}
+
+
+# One message; returns the replies by step: {connect, mail, rcpt, data, end}.
+
+sub smtp {
+	my ($self, %opt) = @_;
+	my %session = map { exists $opt{$_} ? ($_ => $opt{$_}) : () }
+		qw/ port xclient helo auth /;
+	my $smtp = $self->smtp_open(%session);
+	my $replies = $smtp->message(%opt);
+
+	$smtp->quit();
+	return $replies;
+}
+
+
+sub imap {
+	my ($self, $user, $password) = @_;
+
+	return Test::Mailportal::IMAP->new('127.0.0.1', $self->port('imap'),
+		$user // $self->env('MP_USER'),
+		$password // $self->env('MP_USER_PASSWORD'));
+}
+
+
+# Waiting and ending
+
+sub wait_for {
+	my ($self, $sub, $seconds, $what) = ref $_[0] eq 'CODE'
+		? (undef, @_) : @_;
+	my $end = time() + ($seconds // 10);
+
+	while (1) {
+		my $value = eval { $sub->() };
+		return $value if $value;
+		last if time() > $end;
+		sleep 0.02;
+	}
+
+	Test::More::diag("waited in vain for $what") if defined $what;
+	return;
+}
+
+
+# Lines that no daemon should have written.
+
+sub alerts {
+	my ($self) = @_;
+	my @found;
+
+	for my $file (glob("$self->{dir}/log/*")) {
+		next unless -f $file;
+		open my $fh, '<:raw', $file or next;
+		while (my $line = <$fh>) {
+			next unless grep { $line =~ $_ } @BAD;
+			next if grep { $line =~ $_ } @{ $self->{allow} };
+			push @found, "$file: $line";
+		}
+	}
+
+	return @found;
+}
+
+
+sub allow { my ($self, @re) = @_; push @{ $self->{allow} }, @re; return; }
+
+
+# The end of every test file: stops the servers, then looks at their logs.
+
+sub done {
+	my ($self) = @_;
+
+	$self->down();
+	my @found = $self->alerts();
+	splice @found, 20;
+	Test::More::is(join('', @found), '', 'no alerts');
+	Test::More::done_testing();
+	return;
+}
+
+
+sub down {
+	my ($self) = @_;
+
+	return unless $self->{started};
+	$self->{started} = 0;
+	$self->{redis} = undef;
+	$self->_stack('down');
+	return;
+}
+
+
+sub _clean {
+	my ($self) = @_;
+
+	return if $self->{pid} != $$;
+	$self->down();
+
+	if ($ENV{MP_KEEP}) {
+		Test::More::diag("kept $self->{dir}");
+
+	} elsif (defined $self->{dir}) {
+		remove_tree($self->{dir});
+	}
+	return;
+}
+
+
+$SIG{INT} = $SIG{TERM} = sub { exit 130; };
+
+
+END {
+	my $status = $?;
+	$_->_clean() for @live;
+	$? = $status;
+}
+
+
+1;
