@@ -17,10 +17,10 @@
 struct mp_redis;
 
 struct mp_redis_options {
-    const char *socket;        /* "unix:/path" or "host:port" (address) */
-    const char *user;          /* ACL user; NULL for none */
-    const char *password_file; /* first line; NULL for none */
-    const char *name;          /* CLIENT SETNAME */
+    const char *socket;         /* "unix:/path" or "host:port" (address) */
+    const char *user;           /* ACL user; NULL for none */
+    const char *password_file;  /* first line; NULL for none */
+    const char *name;           /* CLIENT SETNAME */
     unsigned int timeout_msecs; /* of connecting and of each reply */
 };
 

@@ -20,12 +20,12 @@ struct mp_heartbeat {
     char node[MP_NODE_SIZE];
     char build[32];
     long pid;
-    uint64_t settings;   /* version in force, 0 for none */
-    char lists[32];      /* stream id in force, "" for none */
-    uint64_t whitelist;  /* entries in force */
+    uint64_t settings;  /* version in force, 0 for none */
+    char lists[32];     /* stream id in force, "" for none */
+    uint64_t whitelist; /* entries in force */
     uint64_t blacklist;
-    int64_t lag_msecs;   /* from the last change to its being in force here */
-    bool stale;          /* what is in force may be older than Redis */
+    int64_t lag_msecs; /* from the last change to its being in force here */
+    bool stale;        /* what is in force may be older than Redis */
     unsigned int problem_count;
     char problem[MP_PROBLEMS_MAX][128]; /* in words, for the operator */
 };

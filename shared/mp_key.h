@@ -33,8 +33,7 @@ struct mp_keyname {
  * and part is NULL, when it has none and part is given, or when the name does
  * not fit; then name_r is empty.
  */
-bool mp_key_name(struct mp_keyname *name_r, enum mp_key key,
-                 const char *part);
+bool mp_key_name(struct mp_keyname *name_r, enum mp_key key, const char *part);
 
 /* The name of a key whose pattern has no %; NULL if it has one. */
 const char *mp_key(enum mp_key key);

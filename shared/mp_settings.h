@@ -90,7 +90,6 @@ struct mp_setting {
     const char *dflt; /* text of its JSON value without quotes; "" is null */
     const char *label;
     const char *doc;
-    const char *const *choices; /* ends with NULL; NULL unless CHOICE */
     int64_t min; /* of a number, or of the length of a text in bytes */
     int64_t max;
     size_t offset; /* in struct mp_settings */
@@ -111,8 +110,16 @@ extern const struct mp_setting_group mp_setting_groups[];
 /* The row of "group.id", or NULL. */
 const struct mp_setting *mp_setting_find(const char *group, const char *id);
 
+/* The members of one setting in set, for the forms that loop over rows. */
+void *mp_setting_place(struct mp_settings *set, const struct mp_setting *s);
+const void *mp_setting_value(const struct mp_settings *set,
+                             const struct mp_setting *s);
+
 /* "score", "days", …: the name of a type in /schema.  Never NULL. */
 const char *mp_setting_type_name(enum mp_setting_type type);
+
+/* The texts that a CHOICE may be, ending with NULL; NULL for other types. */
+const char *const *mp_setting_choices(const struct mp_setting *s);
 
 /* Whether null is a value of the setting. */
 bool mp_setting_nullable(const struct mp_setting *s);
@@ -131,6 +138,11 @@ enum mp_status mp_settings_put_number(struct mp_settings *set,
 enum mp_status mp_settings_put_text(struct mp_settings *set,
                                     const struct mp_setting *s,
                                     const char *text, struct mp_error *err);
+
+enum mp_status mp_settings_put_nets(struct mp_settings *set,
+                                    const struct mp_setting *s,
+                                    const char *const *nets, size_t count,
+                                    struct mp_error *err);
 
 /*
  * Checks the rules that hold between settings: defer < add_header < reject

@@ -1,6 +1,8 @@
 #ifndef MP_SETTINGS_JSON_H
 #define MP_SETTINGS_JSON_H
 
+#include <stdbool.h>
+
 #include <jansson.h>
 
 #include "mp_json.h"
@@ -17,7 +19,7 @@ struct mp_faults {
 /* Passwords that a patch brings; lent by its json_t. */
 struct mp_new_secret {
     const struct mp_setting *setting;
-    const char *value; /* NULL: it is to be cleared */
+    const char *value;
 };
 
 struct mp_new_secrets {
@@ -29,8 +31,8 @@ struct mp_new_secrets {
  * Applies a JSON merge patch (RFC 7396) to set.  Unknown fields, wrong types,
  * values out of range and broken rules are all named in faults_r, and then
  * MP_INVALID comes out and set is as it was.  null puts a nullable setting to
- * null and is a fault elsewhere.  secrets_r gets the passwords, whose place
- * in set the caller fills when they are stored.
+ * null and is a fault elsewhere.  secrets_r gets the new passwords; the caller
+ * stores each and puts its id into set with mp_settings_put_text().
  */
 enum mp_status mp_settings_patch(struct mp_settings *set, const json_t *patch,
                                  struct mp_new_secrets *secrets_r,
@@ -46,11 +48,15 @@ void mp_settings_render(struct mp_json *json, const struct mp_settings *set);
 void mp_settings_store(struct mp_json *json, const struct mp_settings *set);
 
 /*
- * Reads a kept document, strictly: every setting must be there and valid.
- * MP_INVALID leaves set_r undefined and err names the first fault.
+ * Reads a kept document: what is in it must be known and valid; a setting that
+ * is younger than the document has its default.  MP_INVALID leaves set_r
+ * undefined and err names the first fault.
  */
 enum mp_status mp_settings_load(struct mp_settings *set_r, const char *doc,
                                 size_t len, struct mp_error *err);
+
+bool mp_settings_equal(const struct mp_settings *a,
+                       const struct mp_settings *b);
 
 /*
  * Writes an array of {field, from, to}: what differs between two versions.

@@ -36,8 +36,7 @@ struct mp_version {
  * names what is wrong; version_r is then undefined.
  */
 enum mp_status mp_version_parse(struct mp_version *version_r,
-                                const redisReply *entry,
-                                struct mp_error *err);
+                                const redisReply *entry, struct mp_error *err);
 
 /*
  * Prepares the next version: sets number, prev, epoch and hash of next from

@@ -19,15 +19,15 @@ enum mp_verdict {
 
 /* The rule that decided, in the order in which they are asked. */
 enum mp_rule {
-    MP_RULE_TRUSTED,    /* authenticated, or a trusted client */
+    MP_RULE_TRUSTED, /* authenticated, or a trusted client */
     MP_RULE_BLACKLIST,
     MP_RULE_WHITELIST,
     MP_RULE_PRE_RESULT, /* the score source refuses, whatever the score */
     MP_RULE_REJECT,
     MP_RULE_ADD_HEADER,
     MP_RULE_DEFER,
-    MP_RULE_BELOW,      /* a score below all levels */
-    MP_RULE_UNSCORED,   /* no score could be had */
+    MP_RULE_BELOW,    /* a score below all levels */
+    MP_RULE_UNSCORED, /* no score could be had */
 };
 
 struct mp_decision {
