@@ -1,0 +1,31 @@
+#!/usr/bin/perl
+
+# The sample configuration: every placeholder is one that auto/fill fills,
+# and every one that it fills is used.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+
+use Test::More;
+use Test::Lint;
+
+my $fill = -e 'auto/fill' ? slurp('auto/fill') : '';
+my %known = map { $_ => 1 } $fill =~ /\b(?:@)?([A-Z][A-Z0-9_]+)(?:@)?\b/g;
+my $used = '';
+
+ok(length $fill, 'auto/fill is there');
+
+for my $file (sources(qr!^conf/!)) {
+	my $text = slurp($file);
+	$used .= $text;
+	my %seen;
+	clean("$file has only placeholders that auto/fill knows",
+		grep { !$known{$_} && !$seen{$_}++ } $text =~ /@([A-Z][A-Z0-9_]*)@/g);
+	clean("$file has no path or port of one machine",
+		scan($text =~ s/^\s*(#|--).*//mgr,
+			qr{/tmp/|(?<![\w.])/(home|root|work)/}, 'fixed'));
+}
+
+done_testing();
