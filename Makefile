@@ -121,7 +121,8 @@ unit: $(UNIT)
 
 $(B)/t/%.t: t/unit/%.c $(LIBRED) $(LIBMP)
 	@mkdir -p $(@D)
-	$(CC) $(MPFLAGS) -Iredis -Imilter -o $@ $^ $(LDFLAGS) $(MPLIBS) -lcmocka
+	$(CC) $(MPFLAGS) -Iredis -Imilter -o $@ $(filter %.c %.a,$^) \
+	    $(LDFLAGS) $(MPLIBS) -lcmocka
 
 lint:
 	prove $(PROVEFLAGS) t/lint
