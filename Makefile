@@ -142,6 +142,10 @@ $(B)/fuzz/%: t/fuzz/%.c $(SHARED)
 bench: all
 	t/bench/run
 
+$(B)/bench/%: t/bench/%.c $(LIBRED) $(LIBMP)
+	@mkdir -p $(@D)
+	$(CC) $(MPFLAGS) -Iredis -o $@ $^ $(LDFLAGS) $(MPLIBS)
+
 docs: $(B)/mp_schema
 	auto/docs $(B)/mp_schema
 

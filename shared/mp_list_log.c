@@ -267,9 +267,7 @@ bool
 mp_list_apply(struct mp_list *list, const struct mp_list_change *change,
               unsigned int *refused_r)
 {
-    const char *line = change->domains;
-    const char *end = line + change->domains_len;
-    const char *next;
+    const char *line, *next, *end;
     size_t len;
 
     *refused_r = 0;
@@ -278,7 +276,9 @@ mp_list_apply(struct mp_list *list, const struct mp_list_change *change,
         return true;
     }
 
-    for (/* void */; line <= end; line = next + 1) {
+    end = change->domains + change->domains_len;
+
+    for (line = change->domains; line <= end; line = next + 1) {
         next = memchr(line, '\n', (size_t) (end - line));
         next = next != NULL ? next : end;
         len = (size_t) (next - line);
