@@ -23,7 +23,7 @@ for my $file (sources(
 	my @how = ($first // '') =~ /^#!/ ? ()
 		: ('-s', 'sh', '-e', 'SC2034,SC2154');
 
-	open my $fh, '-|', 'shellcheck', '-f', 'gcc', '-S', 'warning',
+	open my $fh, '-|', 'shellcheck', '-f', 'gcc', '-S', 'warning', '-x',
 		'-e', 'SC1090,SC1091', @how, $file or die "shellcheck: $!\n";
 	my @bad = <$fh>;
 	close $fh;
