@@ -31,6 +31,7 @@ struct mp_redis {
     size_t taken;          /* bytes read since the last whole reply */
     unsigned int pending;  /* replies to come */
     unsigned int timeout_msecs;
+    bool unchecked;
     bool doubtful; /* no master any more: connect anew when nothing pends */
     char *socket;
     char *user;
@@ -69,6 +70,7 @@ mp_redis_new(const struct mp_redis_options *options)
     }
 
     redis->timeout_msecs = options->timeout_msecs;
+    redis->unchecked = options->unchecked;
 
     if (!mp_copy(&redis->socket, options->socket)
         || !mp_copy(&redis->user, options->user)
@@ -477,11 +479,11 @@ mp_redis_greeted(struct mp_redis *redis, int64_t deadline,
             status = mp_redis_judge(redis, &reply, err);
         }
 
-        if (status == MP_OK && redis->pending == 1) {
+        if (status == MP_OK && redis->pending == 1 && !redis->unchecked) {
             status = mp_role_check(reply, err);
         }
 
-        if (status == MP_OK && redis->pending == 0) {
+        if (status == MP_OK && redis->pending == 0 && !redis->unchecked) {
             status = mp_info_reply_check(reply, err);
         }
 

@@ -1,6 +1,8 @@
 #ifndef MP_REDIS_H
 #define MP_REDIS_H
 
+#include <stdbool.h>
+
 #include <hiredis/hiredis.h>
 
 #include "mp_cmd.h"
@@ -22,6 +24,7 @@ struct mp_redis_options {
     const char *password_file;  /* first line; NULL for none */
     const char *name;           /* CLIENT SETNAME */
     unsigned int timeout_msecs; /* of connecting and of each reply */
+    bool unchecked; /* takes any Redis: for a program that reports on it */
 };
 
 /* The texts are copied.  Does not connect.  NULL without memory. */
@@ -30,7 +33,7 @@ void mp_redis_free(struct mp_redis *redis);
 
 /*
  * Connects unless connected: AUTH, SETNAME, ROLE must be master, and INFO must
- * pass mp_info_check().  MP_REDIS_AWAY, MP_REDIS_READONLY, MP_REDIS_UNSAFE,
+ * pass mp_info_check(), unless unchecked.  MP_REDIS_AWAY, MP_REDIS_READONLY, MP_REDIS_UNSAFE,
  * or MP_FORBIDDEN (wrong user or password), with err filled.
  */
 enum mp_status mp_redis_connect(struct mp_redis *redis, struct mp_error *err);
