@@ -1,0 +1,125 @@
+/* Which version is in force at each node, and what is wrong there. */
+
+import { html } from '../vendor/preact.js';
+import { useNow, useResource } from '../hooks.js';
+import { plural, showCount, showMsecs } from '../text.js';
+import { compareIds } from '../ui/force.js';
+import { Badge, Loaded, Notice } from '../ui/notice.js';
+import { PageHead } from '../ui/page.js';
+import { Table } from '../ui/table.js';
+
+const EVERY_MSECS = 2000;
+
+export default function Nodes() {
+  const resource = useResource('/nodes', { every: EVERY_MSECS });
+
+  useNow(EVERY_MSECS);
+
+  return html`
+    <${PageHead} title="In force at each node">
+      What each server runs now. A node that cannot reach Redis keeps its last
+      version and says so.
+    <//>
+    <${Loaded} resource=${resource} lines=${6}>
+      ${({ nodes }) => html`
+        <${Summary} nodes=${nodes} newest=${newestOf(nodes)} />
+        <section class="card">
+          <${Table} caption="Nodes" rows=${nodes} start=${BY_NODE}
+            keyOf=${(row) => `${row.component} ${row.node}`}
+            rowKind=${(row) => (isWell(row) ? null : 'bad')}
+            columns=${columnsOf(newestOf(nodes))} empty=${EMPTY} />
+        </section>`}
+    <//>`;
+}
+
+const BY_NODE = { id: 'node', direction: 'ascending' };
+const EMPTY = html`
+  <p><strong>No node has reported yet.</strong></p>
+  <p>Each one does so within seconds of its start.</p>`;
+
+const isWell = (node) => !node.stale && node.problems.length === 0;
+
+const newestOf = (nodes) => ({
+  settings: Math.max(0, ...nodes.map((node) => node.settings)),
+  lists: nodes.reduce(
+    (last, { lists }) => (compareIds(lists, last) > 0 ? lists : last), '',
+  ),
+});
+
+function Summary({ nodes, newest }) {
+  const troubled = nodes.filter((node) => !isWell(node));
+  const behind = nodes.filter((node) => isWell(node)
+    && (node.settings < newest.settings
+      || compareIds(node.lists, newest.lists) < 0));
+
+  if (nodes.length === 0) {
+    return null;
+  }
+  if (troubled.length > 0) {
+    return html`
+      <${Notice} kind="bad" title=${`${plural(troubled.length, 'node has a '
+        + 'problem', 'nodes have problems')}.`}>
+        <p>Mail goes on with the version that is in force there.</p>
+      <//>`;
+  }
+  if (behind.length > 0) {
+    return html`<${Notice} kind="warn" title=${`${plural(behind.length,
+      'node is', 'nodes are')} behind.`} />`;
+  }
+  return html`
+    <${Notice} kind="good" title=${`Version ${newest.settings} is in force `
+      + `everywhere.`} />`;
+}
+
+const columnsOf = (newest) => [
+  {
+    id: 'node',
+    label: 'Node',
+    sort: (row) => `${row.node} ${row.component}`,
+    cell: (row) => html`${row.node}${' '}
+      <span class="muted block">${row.component} ${row.version}</span>`,
+  },
+  {
+    id: 'settings',
+    label: 'Settings',
+    kind: 'number',
+    sort: (row) => row.settings,
+    cell: (row) => html`${row.settings || '–'}
+      ${row.settings < newest.settings && html`
+        <span class="block"><${Badge} kind="warn">behind<//></span>`}`,
+  },
+  {
+    id: 'lists',
+    label: 'Lists',
+    sort: (row) => (row.blacklist || 0) + (row.whitelist || 0),
+    cell: (row) => html`${showCount(row.blacklist || 0)} blocked,${' '}
+      ${showCount(row.whitelist || 0)} allowed
+      ${compareIds(row.lists, newest.lists) < 0 && html`
+        <span class="block"><${Badge} kind="warn">behind<//></span>`}`,
+  },
+  {
+    id: 'lag',
+    label: 'Lag',
+    kind: 'number',
+    sort: (row) => row.lag_ms,
+    cell: (row) => showMsecs(row.lag_ms),
+  },
+  {
+    id: 'state',
+    label: 'State',
+    kind: 'text',
+    sort: (row) => row.problems.length + (row.stale ? 1 : 0),
+    cell: (row) => html`<${State} node=${row} />`,
+  },
+];
+
+function State({ node }) {
+  if (isWell(node)) {
+    return html`<${Badge} kind="good">well<//>`;
+  }
+  return html`
+    <${Badge} kind=${node.stale ? 'bad' : 'warn'}>
+      ${node.stale ? 'stale' : 'problem'}<//>
+    ${node.problems.map((text) => html`
+      <span class="block" key=${text}>${text}</span>`)}`;
+}

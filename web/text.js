@@ -1,0 +1,78 @@
+/* Values as people read them. */
+
+const MINUTE = 60;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+
+const dateTime = new Intl.DateTimeFormat('en-GB', {
+  dateStyle: 'medium', timeStyle: 'medium',
+});
+const date = new Intl.DateTimeFormat('en-GB', { dateStyle: 'medium' });
+const integer = new Intl.NumberFormat('en');
+const decimal = new Intl.NumberFormat('en', {
+  maximumFractionDigits: 2, useGrouping: false,
+});
+
+export const showTime = (text) => dateTime.format(new Date(text));
+export const showDate = (text) => date.format(new Date(text));
+export const showCount = (number) => integer.format(number);
+export const showScore = (number) => decimal.format(number);
+
+/* "1 entry", "2 entries" */
+export function plural(number, one, many = `${one}s`) {
+  return `${showCount(number)} ${number === 1 ? one : many}`;
+}
+
+/* "just now", "4 min ago", "in 3 days" */
+export function showAgo(text, now = Date.now()) {
+  const seconds = Math.round((now - new Date(text).getTime()) / 1000);
+  const size = span(Math.abs(seconds));
+
+  if (Math.abs(seconds) < 5) {
+    return 'just now';
+  }
+  return seconds > 0 ? `${size} ago` : `in ${size}`;
+}
+
+/* "45 s", "2 min 10 s", "3 h", "12 days" */
+export function span(seconds) {
+  if (seconds < MINUTE) {
+    return `${seconds} s`;
+  }
+  if (seconds < 10 * MINUTE && seconds % MINUTE > 0) {
+    return `${Math.floor(seconds / MINUTE)} min ${seconds % MINUTE} s`;
+  }
+  if (seconds < HOUR) {
+    return `${Math.round(seconds / MINUTE)} min`;
+  }
+  if (seconds < DAY) {
+    return `${Math.round(seconds / HOUR)} h`;
+  }
+  return plural(Math.round(seconds / DAY), 'day');
+}
+
+/* "12 ms", "1.2 s" */
+export function showMsecs(msecs) {
+  return msecs < 1000 ? `${msecs} ms` : `${(msecs / 1000).toFixed(1)} s`;
+}
+
+/* A value of the settings document. */
+export function showValue(value) {
+  if (value === null || value === undefined || value === '') {
+    return 'none';
+  }
+  if (Array.isArray(value)) {
+    return value.length > 0 ? value.join(', ') : 'none';
+  }
+  if (typeof value === 'boolean') {
+    return value ? 'on' : 'off';
+  }
+  return typeof value === 'number' ? showScore(value) : String(value);
+}
+
+/* "must be a number" is "Must be a number." */
+export function sentence(text) {
+  const first = text.charAt(0).toUpperCase() + text.slice(1);
+
+  return /[.!?]$/.test(first) ? first : `${first}.`;
+}

@@ -1,0 +1,24 @@
+/* The head of a page. */
+
+import { html } from '../vendor/preact.js';
+import { showAgo, showTime } from '../text.js';
+
+export function PageHead({ title, children, actions }) {
+  return html`
+    <header class="page-head">
+      <div>
+        <h1 tabindex="-1">${title}</h1>
+        ${children && html`<p class="lead">${children}</p>`}
+      </div>
+      ${actions && html`<div class="actions">${actions}</div>`}
+    </header>`;
+}
+
+/* A moment: how long ago, the exact time on hover and for machines. */
+export function Time({ at, now }) {
+  if (!at) {
+    return html`<span class="muted">never</span>`;
+  }
+  return html`
+    <time datetime=${at} title=${showTime(at)}>${showAgo(at, now)}</time>`;
+}
