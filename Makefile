@@ -26,6 +26,7 @@ MILTER = $(wildcard milter/*.c)
 CTL    = $(wildcard agent/ctl_*.c)
 NGINX  = $(wildcard ngx_mailportal_module/*.c)
 UNIT   = $(patsubst t/unit/%.c,$(B)/t/%.t,$(wildcard t/unit/*.c))
+BENCH  = $(patsubst t/bench/%.c,$(B)/bench/%,$(wildcard t/bench/*.c))
 FUZZ   = $(patsubst t/fuzz/%.c,$(B)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 
 LIBMP   = $(B)/libmp.a
@@ -139,12 +140,12 @@ $(B)/fuzz/%: t/fuzz/%.c $(SHARED)
 	    -g -fsanitize=fuzzer,address,undefined \
 	    -fno-sanitize-recover=undefined -o $@ $< $(SHARED) $(MPLIBS)
 
-bench: all
-	t/bench/run
+bench: all $(BENCH)
+	MP_BUILD=$(B) t/bench/run
 
 $(B)/bench/%: t/bench/%.c $(LIBRED) $(LIBMP)
 	@mkdir -p $(@D)
-	$(CC) $(MPFLAGS) -Iredis -o $@ $^ $(LDFLAGS) $(MPLIBS)
+	$(CC) $(MPFLAGS) -Iredis -o $@ $^ $(LDFLAGS) -lmilter $(MPLIBS)
 
 docs: $(B)/mp_schema
 	auto/docs $(B)/mp_schema
@@ -159,7 +160,7 @@ uninstall:
 
 clean:
 	rm -rf build/sanitize build/shared build/redis build/milter build/agent \
-	    build/ngx_mailportal_module build/t build/fuzz build/web \
+	    build/ngx_mailportal_module build/t build/fuzz build/bench build/web \
 	    build/*.a build/*.so build/mailportal-* build/mp_schema
 
 distclean:
