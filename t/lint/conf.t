@@ -12,13 +12,11 @@ use Test::Lint;
 
 my $fill = -e 'auto/prepare' ? slurp('auto/prepare') : '';
 my %known = map { $_ => 1 } $fill =~ /\b(?:@)?([A-Z][A-Z0-9_]+)(?:@)?\b/g;
-my $used = '';
 
 ok(length $fill, 'auto/prepare is there');
 
 for my $file (sources(qr!^conf/!)) {
 	my $text = slurp($file);
-	$used .= $text;
 	my %seen;
 	clean("$file has only placeholders that auto/prepare has a value for",
 		grep { !$known{$_} && !$seen{$_}++ } $text =~ /@([A-Z][A-Z0-9_]*)@/g);

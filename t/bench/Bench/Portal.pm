@@ -1,8 +1,8 @@
 package Bench::Portal;
 
-# The servers that several measurements share: Redis and the portal's nginx
-# with a million blocked domains, and an nginx of our own beside it with one
-# worker, where ours and theirs answer side by side.
+# The servers that several measurements share: the portal's own, with a
+# million blocked domains, and an nginx beside them with one worker, where
+# ours and theirs answer side by side.
 
 use warnings;
 use strict;
@@ -19,7 +19,8 @@ my ($portal, $names, $loaded, $nginx);
 
 
 sub portal {
-	return $portal //= Test::Mailportal->new(only => [qw/ redis nginx /]);
+	return $portal //= Test::Mailportal->new(
+		only => [qw/ redis rspamd milter postfix nginx /]);
 }
 
 
