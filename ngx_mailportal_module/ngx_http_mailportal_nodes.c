@@ -2,15 +2,365 @@
 /*
  * Copyright (C) The mailportal authors
  *
- * Heartbeats of all components.
+ * Heartbeats of all components: what is in force where, and what is wrong.
  */
 
 
-#include "ngx_http_mailportal.h"
+#include "ngx_http_mailportal_nodes.h"
+#include "mp_time.h"
+
+
+typedef struct {
+    ngx_http_mailportal_nodes_pt   next;
+    ngx_uint_t                     stats;
+    ngx_array_t                    nodes;      /* of _node_t */
+} ngx_http_mailportal_nodes_t;
+
+
+typedef struct {
+    char                          *bytes;      /* of the array "nodes" */
+    size_t                         len;
+    time_t                         at;
+} ngx_http_mailportal_nodes_seen_t;
+
+
+static ngx_int_t ngx_http_mailportal_nodes_index(ngx_http_request_t *r,
+    redisReply *reply);
+static ngx_int_t ngx_http_mailportal_nodes_add(
+    ngx_http_mailportal_nodes_t *nodes, redisReply *part, redisReply *seen);
+static int ngx_libc_cdecl ngx_http_mailportal_nodes_cmp(const void *one,
+    const void *two);
+static ngx_int_t ngx_http_mailportal_nodes_ask(ngx_http_request_t *r,
+    ngx_http_mailportal_nodes_t *nodes);
+static ngx_int_t ngx_http_mailportal_nodes_answer(ngx_http_request_t *r,
+    redisReply *reply);
+static void ngx_http_mailportal_nodes_take(ngx_http_mailportal_node_t *node,
+    redisReply *reply);
+static ngx_int_t ngx_http_mailportal_nodes_send(ngx_http_request_t *r,
+    ngx_array_t *nodes, redisReply **stats);
+static void ngx_http_mailportal_nodes_keep(struct mp_json *list);
+static ngx_int_t ngx_http_mailportal_nodes_finish(ngx_http_request_t *r,
+    ngx_uint_t stale);
+
+
+/* the last answer of this worker, for when Redis does not give one */
+static ngx_http_mailportal_nodes_seen_t  ngx_http_mailportal_nodes_seen;
 
 
 ngx_int_t
 ngx_http_mailportal_nodes_get(ngx_http_request_t *r)
 {
-    return ngx_http_mailportal_fail(r, MP_BUSY, NULL, "not there yet");
+    return ngx_http_mailportal_nodes_read(r, 0,
+                                          ngx_http_mailportal_nodes_send);
+}
+
+
+ngx_int_t
+ngx_http_mailportal_nodes_read(ngx_http_request_t *r, ngx_uint_t stats,
+    ngx_http_mailportal_nodes_pt next)
+{
+    struct mp_cmd                 cmd;
+    ngx_http_mailportal_nodes_t  *nodes;
+
+    nodes = ngx_pcalloc(r->pool, sizeof(ngx_http_mailportal_nodes_t));
+    if (nodes == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_array_init(&nodes->nodes, r->pool, 8,
+                       sizeof(ngx_http_mailportal_node_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    nodes->next = next;
+    nodes->stats = stats;
+    ngx_http_mailportal_ctx(r)->data = nodes;
+
+    mp_cmd_init(&cmd);
+    mp_cmd_texts(&cmd, "HGETALL", mp_key(MP_KEY_HEARTBEATS), NULL);
+
+    return ngx_http_mailportal_op(r, &cmd, 1, NGX_HTTP_MAILPORTAL_RAW,
+                                  ngx_http_mailportal_nodes_index);
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_nodes_index(ngx_http_request_t *r, redisReply *reply)
+{
+    size_t                        i;
+    ngx_http_mailportal_nodes_t  *nodes;
+
+    nodes = ngx_http_mailportal_ctx(r)->data;
+
+    if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+        return nodes->next(r, NULL, NULL);
+    }
+
+    for (i = 0; i + 1 < reply->elements; i += 2) {
+        if (ngx_http_mailportal_nodes_add(nodes, reply->element[i],
+                                          reply->element[i + 1])
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    if (nodes->nodes.nelts == 0) {
+        return nodes->next(r, &nodes->nodes, NULL);
+    }
+
+    ngx_qsort(nodes->nodes.elts, nodes->nodes.nelts,
+              sizeof(ngx_http_mailportal_node_t),
+              ngx_http_mailportal_nodes_cmp);
+
+    return ngx_http_mailportal_nodes_ask(r, nodes);
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_nodes_add(ngx_http_mailportal_nodes_t *nodes,
+    redisReply *part, redisReply *seen)
+{
+    char                        *colon, *end, at[MP_TIME_SIZE];
+    int64_t                      seconds;
+    struct mp_heartbeat         *hb;
+    ngx_http_mailportal_node_t  *node;
+
+    if (part->type != REDIS_REPLY_STRING || seen->type != REDIS_REPLY_STRING
+        || nodes->nodes.nelts == NGX_HTTP_MAILPORTAL_NODES_MAX)
+    {
+        return NGX_OK;
+    }
+
+    colon = strchr(part->str, ':');
+
+    if (colon == NULL || colon == part->str
+        || (size_t) (colon - part->str) >= sizeof(hb->component)
+        || mp_node_check(colon + 1, NULL) != MP_OK)
+    {
+        return NGX_OK;
+    }
+
+    node = ngx_array_push(&nodes->nodes);
+    if (node == NULL) {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(node, sizeof(ngx_http_mailportal_node_t));
+    hb = &node->heartbeat;
+
+    (void) ngx_cpystrn((u_char *) hb->component, (u_char *) part->str,
+                       colon - part->str + 1);
+    (void) ngx_cpystrn((u_char *) hb->node, (u_char *) colon + 1,
+                       MP_NODE_SIZE);
+
+    seconds = strtoll(seen->str, &end, 10);
+    if (*end != '\0' || seconds < 0 || seconds > 253402300799) {
+        seconds = 0;
+    }
+
+    /* until its heartbeat is found */
+
+    mp_time_format(at, seconds);
+    hb->stale = true;
+    hb->problem_count = 1;
+    (void) ngx_snprintf((u_char *) hb->problem[0], sizeof(hb->problem[0]),
+                        "no heartbeat since %s%Z", at);
+
+    return NGX_OK;
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_mailportal_nodes_cmp(const void *one, const void *two)
+{
+    int                                rc;
+    const ngx_http_mailportal_node_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    rc = strcmp(a->heartbeat.component, b->heartbeat.component);
+
+    return rc ? rc : strcmp(a->heartbeat.node, b->heartbeat.node);
+}
+
+
+/* all heartbeats, and with stats all counters, in one MULTI */
+
+static ngx_int_t
+ngx_http_mailportal_nodes_ask(ngx_http_request_t *r,
+    ngx_http_mailportal_nodes_t *nodes)
+{
+    char                         part[MP_NODE_SIZE + 32];
+    ngx_uint_t                   i, n;
+    struct mp_cmd               *cmds;
+    struct mp_keyname            key;
+    ngx_http_mailportal_node_t  *node;
+
+    node = nodes->nodes.elts;
+    n = nodes->nodes.nelts * (nodes->stats ? 2 : 1);
+
+    cmds = ngx_palloc(r->pool, n * sizeof(struct mp_cmd));
+    if (cmds == NULL) {
+        return NGX_ERROR;
+    }
+
+    for (i = 0; i < n; i++) {
+        mp_cmd_init(&cmds[i]);
+    }
+
+    for (i = 0; i < nodes->nodes.nelts; i++) {
+        (void) ngx_snprintf((u_char *) part, sizeof(part), "%s:%s%Z",
+                            node[i].heartbeat.component,
+                            node[i].heartbeat.node);
+
+        (void) mp_key_name(&key, MP_KEY_HEARTBEAT, part);
+        mp_cmd_texts(&cmds[i], "GET", key.text, NULL);
+
+        if (nodes->stats) {
+            (void) mp_key_name(&key, MP_KEY_STAT, part);
+            mp_cmd_texts(&cmds[nodes->nodes.nelts + i], "HGETALL", key.text,
+                         NULL);
+        }
+    }
+
+    return ngx_http_mailportal_op(r, cmds, n, NGX_HTTP_MAILPORTAL_RAW,
+                                  ngx_http_mailportal_nodes_answer);
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_nodes_answer(ngx_http_request_t *r, redisReply *reply)
+{
+    ngx_uint_t                    i, n, want;
+    redisReply                  **replies;
+    ngx_http_mailportal_node_t   *node;
+    ngx_http_mailportal_nodes_t  *nodes;
+
+    nodes = ngx_http_mailportal_ctx(r)->data;
+    node = nodes->nodes.elts;
+    n = nodes->nodes.nelts;
+    want = nodes->stats ? 2 * n : n;
+
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        return nodes->next(r, NULL, NULL);
+    }
+
+    /* one command comes without an array around its reply */
+
+    replies = want == 1 ? &reply : reply->element;
+
+    if (want > 1
+        && (reply->type != REDIS_REPLY_ARRAY || reply->elements != want))
+    {
+        return nodes->next(r, NULL, NULL);
+    }
+
+    for (i = 0; i < n; i++) {
+        ngx_http_mailportal_nodes_take(&node[i], replies[i]);
+    }
+
+    return nodes->next(r, &nodes->nodes, nodes->stats ? replies + n : NULL);
+}
+
+
+static void
+ngx_http_mailportal_nodes_take(ngx_http_mailportal_node_t *node,
+    redisReply *reply)
+{
+    struct mp_error      err;
+    struct mp_heartbeat  hb;
+
+    if (reply->type != REDIS_REPLY_STRING) {
+        return;
+    }
+
+    if (mp_heartbeat_parse(&hb, reply->str, reply->len, &err) != MP_OK
+        || ngx_strcmp(hb.component, node->heartbeat.component) != 0
+        || ngx_strcmp(hb.node, node->heartbeat.node) != 0)
+    {
+        (void) ngx_snprintf((u_char *) node->heartbeat.problem[0],
+                            sizeof(node->heartbeat.problem[0]),
+                            "its heartbeat cannot be read%Z");
+        return;
+    }
+
+    node->heartbeat = hb;
+    node->alive = 1;
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_nodes_send(ngx_http_request_t *r, ngx_array_t *nodes,
+    redisReply **stats)
+{
+    ngx_uint_t                   i;
+    struct mp_json               list;
+    ngx_http_mailportal_node_t  *node;
+
+    if (nodes == NULL) {
+        ngx_http_mailportal_ctx(r)->stale = 1;
+        return ngx_http_mailportal_nodes_finish(r, 1);
+    }
+
+    node = nodes->elts;
+
+    mp_json_init(&list);
+    mp_json_array(&list, NULL);
+
+    for (i = 0; i < nodes->nelts; i++) {
+        mp_heartbeat_render(&list, &node[i].heartbeat);
+    }
+
+    mp_json_end_array(&list);
+
+    if (!list.ok) {
+        mp_json_free(&list);
+        return NGX_ERROR;
+    }
+
+    ngx_http_mailportal_nodes_keep(&list);
+
+    return ngx_http_mailportal_nodes_finish(r, 0);
+}
+
+
+static void
+ngx_http_mailportal_nodes_keep(struct mp_json *list)
+{
+    free(ngx_http_mailportal_nodes_seen.bytes);
+
+    ngx_http_mailportal_nodes_seen.bytes = list->bytes;
+    ngx_http_mailportal_nodes_seen.len = list->len;
+    ngx_http_mailportal_nodes_seen.at = ngx_time();
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_nodes_finish(ngx_http_request_t *r, ngx_uint_t stale)
+{
+    char                               at[MP_TIME_SIZE];
+    struct mp_json                     json;
+    ngx_http_mailportal_nodes_seen_t  *seen;
+
+    seen = &ngx_http_mailportal_nodes_seen;
+
+    if (seen->bytes == NULL) {
+        return ngx_http_mailportal_fail(r, MP_REDIS_AWAY, NULL,
+                                        "no heartbeat was ever read here");
+    }
+
+    mp_time_format(at, seen->at);
+
+    mp_json_init(&json);
+    mp_json_object(&json, NULL);
+    mp_json_raw(&json, "nodes", seen->bytes, seen->len);
+    mp_json_bool(&json, "stale", stale);
+    mp_json_text(&json, "as_of", at);
+    mp_json_end_object(&json);
+
+    return ngx_http_mailportal_send(r, NGX_HTTP_OK, &json);
 }

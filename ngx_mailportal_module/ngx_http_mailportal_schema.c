@@ -12,5 +12,10 @@
 ngx_int_t
 ngx_http_mailportal_schema_get(ngx_http_request_t *r)
 {
-    return ngx_http_mailportal_fail(r, MP_BUSY, NULL, "not there yet");
+    struct mp_json  json;
+
+    mp_json_init(&json);
+    mp_settings_schema(&json);
+
+    return ngx_http_mailportal_send(r, NGX_HTTP_OK, &json);
 }
