@@ -117,8 +117,7 @@ sub port {
 
 sub _stack {
 	my ($self, $verb, @args) = @_;
-	my ($stack) = grep { -x } "$ROOT/auto/stack", "$ROOT/t/lib/stack";
-	my @cmd = ($stack, $verb, "--dir", $self->{dir}, @args);
+	my @cmd = ("$ROOT/auto/stack", $verb, '--dir', $self->{dir}, @args);
 	my $log = "$self->{dir}/stack.log";
 
 	# the claim must not be inherited by a daemon
