@@ -18,6 +18,13 @@ my $type = qr/(?:const |struct |enum |unsigned )*
 	(?:ngx_\w+_t|size_t|ssize_t|u_char|char|int|time_t|uint\d+_t|int\d+_t|
 	json_t|mp_\w+|redis\w+|double|unsigned)/x;
 
+sub columns {
+	my ($text) = @_;
+
+	utf8::decode($text);
+	return length $text;
+}
+
 for my $file (@files) {
 	my @l = split /^/, slurp($file);
 	my (@bad, $body);
@@ -27,7 +34,7 @@ for my $file (@files) {
 		my $n = $i + 1;
 		chomp $s;
 
-		push @bad, "$n: over 80 columns" if length $s > 80;
+		push @bad, "$n: over 80 columns" if columns($s) > 80;
 		push @bad, "$n: tab" if $s =~ /\t/;
 		push @bad, "$n: trailing space" if $s =~ / $/;
 		push @bad, "$n: // comment" if $s =~ m!(^|\s)//!;

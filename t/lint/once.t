@@ -22,7 +22,7 @@ my @rules = (
 		$c, qr!^shared/mp_keys\.def$!, 'strings', qr/"mp:/],
 	['JSON is serialised only where the house says',
 		$c, qr!^(ngx_mailportal_module/ngx_http_mailportal_reply\.c
-			|shared/mp_\w+\.c)$!x, 'code', qr/\bjson_dump\w*\s*\(/],
+			|shared/mp_\w+\.c|agent/ctl_\w+\.c)$!x, 'code', qr/\bjson_dump\w*\s*\(/],
 	['the milter answers only in mpm_answer.c',
 		$c, qr!^milter/mpm_answer\.c$!, 'code',
 		qr/\bsmfi_setm?l?reply\s*\(/],
@@ -36,6 +36,10 @@ my @rules = (
 		$c, undef, 'strings',
 		qr/\bredis(Async|Append|Format|vFormat)?Command\s*\(
 			\s*(\w[\w>.-]*\s*,\s*)*(?!")[^"]*\)\s*;/x],
+	['nothing secret is compared byte by byte until it differs',
+		$c, undef, 'code',
+		qr/\b(ngx_)?(strn?(case)?cmp|memcmp)\s*\(
+			[^;]*(token|passw(or)?d|secret|mac|digest)\s*[,)\[]/xi],
 	['goto goes nowhere but to done',
 		$all_c, undef, 'code', qr/\bgoto\s+(?!done\s*;)/],
 	['no comment begins with two slashes',

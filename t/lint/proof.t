@@ -87,6 +87,8 @@ my @rows = (
 		"smfi_setreply(ctx, a, b, c);\n", 'milter/zz.c line 1'],
 	['once', 'a format for Redis that is no literal', 'redis/zz.c',
 		"redisCommand(c, text);\n", 'redis/zz.c line 1'],
+	['once', 'strcmp of a token', 'redis/zz.c',
+		"if (strcmp(token, other) == 0) {\n", 'redis/zz.c line 1'],
 	['once', 'goto out', 'redis/zz.c', "goto out;\n", 'redis/zz.c line 1'],
 	['once', 'a // comment', 'redis/zz.c', "int x; // y\n", 'redis/zz.c line'],
 	['once', 'a TO' . 'DO', 'redis/zz.c', '/* TO' . "DO */\n", 'redis/zz.c'],
