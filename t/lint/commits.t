@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 
 # The form of a commit: "Area: lower-case sentence" within 72 columns, a
-# blank line, and a body that says why.
+# blank line, and a body of 72 columns.
 
 use warnings;
 use strict;
@@ -31,7 +31,6 @@ for my $commit (split /\0\n?/, $log // '') {
 		if $subject =~ /^\w+: [A-Z][a-z]/;
 	push @bad, 'the subject ends with a full stop' if $subject =~ /\.$/;
 	push @bad, 'no blank line follows the subject' if $blank // '';
-	push @bad, 'there is no body' unless grep { /\S/ } @body;
 	push @bad, map { "over 72 columns: $_" }
 		grep { length > 72 && !/^\S+$/ } @body;
 	push @bad, map { "a path of a machine: $_" }

@@ -190,7 +190,6 @@ my @messages = (
 	["do it\n\nBecause.\n", 'has no known area'],
 	["Shared: Do it\n\nBecause.\n", 'begins with a capital'],
 	["Shared: do it.\n\nBecause.\n", 'full stop'],
-	["Shared: do it\n", 'there is no body'],
 	["Shared: do " . 'x' x 70 . "\n\nBecause.\n", 'subject is over 72'],
 	["Shared: do it\n\nBecause " . 'of x ' x 20 . "\n", 'over 72 columns: B'],
 );
