@@ -20,7 +20,7 @@ my $ready;
 
 # Three more doors of the same Postfix: ours, rspamd's own milter, and none.
 # Mail that came in is thrown away, and a sender may be refused as often as we
-# like.
+# like.  A filter that cannot be reached is an error, not a fast one.
 
 sub _postfix {
 	my $t = Bench::Portal::portal();
@@ -30,7 +30,7 @@ sub _postfix {
 
 	my %milter = (
 		ours => "unix:$dir/run/milter/milter.sock",
-		rspamd => 'inet:127.0.0.1:' . ($t->base() + 14),
+		rspamd => "unix:$dir/run/rspamd-milter.sock",
 		none => '',
 	);
 	my %port = (ours => $t->base() + 11, rspamd => $t->base() + 12,
@@ -40,6 +40,7 @@ sub _postfix {
 		'conf/postfix/master.cf') . join '', map { <<"END" } sort keys
 127.0.0.1:$port{$_} inet n - n - 100 smtpd
     -o smtpd_milters=$milter{$_}
+    -o milter_default_action=tempfail
     -o smtpd_soft_error_limit=1000000
     -o smtpd_hard_error_limit=2000000
     -o smtpd_junk_command_limit=1000000
@@ -49,7 +50,7 @@ END
 		'conf/postfix/main.cf') . "virtual_transport = discard:\n");
 	$t->write_file('conf/rspamd/local.d/worker-proxy.inc', <<"END");
 enabled = true;
-bind_socket = "127.0.0.1:${\ ($t->base() + 14) }";
+bind_socket = "$dir/run/rspamd-milter.sock mode=0666";
 count = 1;
 milter = yes;
 timeout = 30s;

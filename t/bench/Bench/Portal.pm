@@ -20,7 +20,7 @@ my ($portal, $names, $loaded, $nginx);
 
 sub portal {
 	return $portal //= Test::Mailportal->new(
-		only => [qw/ redis rspamd milter postfix nginx /]);
+		only => [qw/ redis rspamd milter dovecot postfix nginx /]);
 }
 
 
