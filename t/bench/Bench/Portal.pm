@@ -106,10 +106,12 @@ END {
 sub _nginx_conf {
 	my ($t, $port, $body) = @_;
 	my ($dir, $build) = ($t->dir(), $t->build());
+	my ($modules) = $t->read_file("$Test::Mailportal::ROOT/build/config.mk")
+		=~ /^NGINX_MODULES = (.*)/m;
 
 	return <<"END";
-load_module modules/ndk_http_module.so;
-load_module modules/ngx_http_lua_module.so;
+load_module $modules/ndk_http_module.so;
+load_module $modules/ngx_http_lua_module.so;
 load_module $build/ngx_http_mailportal_module.so;
 user www-data;
 worker_processes 1;
