@@ -178,6 +178,124 @@ sub outcome {
 }
 
 
+# Traffic and faults
+
+# Sends messages one after the other while the fault goes on: when three have
+# been answered it is made, after three more it is mended.  Returns what was
+# sent, as send() does.
+
+sub traffic {
+	my ($self, $count, $break, $mend, %m) = @_;
+	my ($t, $file) = ($self->{t}, $self->{t}->dir() . '/traffic');
+
+	unlink $file;
+	$self->base();
+	my $child = fork() // die "fork: $!\n";
+	if ($child == 0) {
+		$self->_traffic($count, $file, %m);
+		POSIX::_exit(0);
+	}
+
+	$serial += $count;
+	$self->_progress($file, 3);
+	$break->();
+	$self->_progress($file, 6);
+	$mend->();
+	waitpid $child, 0;
+
+	return map { my ($ok, $subject, $reply) = split / /, $_, 3;
+		{ ok => $ok, subject => $subject, reply => $reply,
+			to => $self->user() } } _lines($file);
+}
+
+
+sub _traffic {
+	my ($self, $count, $file, %m) = @_;
+
+	$SIG{INT} = $SIG{TERM} = 'DEFAULT';
+	open my $fh, '>>', $file or return;
+	$fh->autoflush(1);
+
+	for (1 .. $count) {
+		my $subject = sprintf 'mp-%d-%d', $$, ++$serial;
+		my $sent = eval { $self->send(%m, subject => $subject) };
+		my $reply = $sent->{reply} // $@ // '';
+
+		$reply =~ tr/\n/ /;
+		print $fh join(' ', $sent->{ok} ? 1 : 0, $subject, $reply),
+			"\n";
+	}
+
+	return;
+}
+
+
+sub _progress {
+	my ($self, $file, $count) = @_;
+
+	$self->{t}->wait_for(sub { _lines($file) >= $count }, 120,
+		"$count messages") or die "no traffic\n";
+	return;
+}
+
+
+sub _lines {
+	my ($file) = @_;
+
+	open my $fh, '<', $file or return ();
+	chomp(my @lines = <$fh>);
+	return @lines;
+}
+
+
+# What was accepted and is not there, or is there more than once.
+
+sub not_once {
+	my ($self, @sent) = @_;
+	my @taken = grep { $_->{ok} } @sent;
+
+	$self->where($_) for @taken;
+	return map { "$_->{subject}: " . $self->copies($_) }
+		grep { $self->copies($_) != 1 } @taken;
+}
+
+
+# A server and the processes that it has started.
+
+sub family {
+	my ($self, $name) = @_;
+	my $pid = $self->{t}->pid($name) // die "no $name\n";
+	my @family;
+
+	for my $file (glob '/proc/[0-9]*/stat') {
+		open my $fh, '<', $file or next;
+		my ($id, $rest) = (<$fh> // '') =~ /^(\d+) .*\) (.*)/ or next;
+		push @family, $id if (split / /, $rest)[3] == $pid;
+	}
+
+	return @family;
+}
+
+
+sub signal {
+	my ($self, $signal, $name) = @_;
+
+	return kill $signal, $self->family($name);
+}
+
+
+# Ends a server as a crash does.
+
+sub crash {
+	my ($self, $name) = @_;
+	my $pid = $self->{t}->pid($name);
+
+	$self->signal(KILL => $name);
+	return $self->{t}->wait_for(sub { !$self->family($name) }, 20,
+		"the end of $name") && $pid;
+}
+
+
 # The portal
 
 sub put {
