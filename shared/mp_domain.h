@@ -17,8 +17,9 @@ struct mp_domain {
 /*
  * Parses an entry of a list, as an administrator writes it: a domain name
  * (RFC 1035 with RFC 5890 labels) in any case, in U-labels or A-labels, with
- * or without a trailing dot, with blanks around it.  A name of one label, an
- * address, an address literal, a wildcard and a mailbox are MP_INVALID, and
+ * or without a trailing dot, with blanks around it.  An underscore may stand
+ * where a letter may, because mail comes from such names.  A name of one label,
+ * an address, an address literal, a wildcard and a mailbox are MP_INVALID, and
  * err->text says which; err->field is "entry".  domain_r is written only when
  * MP_OK comes out.
  */
@@ -28,7 +29,9 @@ enum mp_status mp_domain_parse(struct mp_domain *domain_r, const char *text,
 /*
  * The domain of an envelope address in the same one form, but forgiving: a
  * name of one label is a domain and so is an address literal, in lower case
- * with its brackets.  An empty domain_r (len 0) is what never matches.
+ * with its brackets, and hyphens may stand anywhere.  Of a name with a U-label
+ * that IDNA refuses, the parent domain is taken that has none.  An empty
+ * domain_r (len 0) is what never matches.
  */
 void mp_domain_fold(struct mp_domain *domain_r, const char *text, size_t len);
 

@@ -12,6 +12,9 @@
 #define FIRST UINT64_C(0x7654321000000000)
 #define LAST  (UINT64_MAX - UINT64_C(0xffff))
 
+/* Its multiples are spread evenly. */
+#define GOLDEN UINT64_C(0x9e3779b97f4a7c15)
+
 
 static void
 fill(struct mp_table *table, uint64_t base, size_t count)
@@ -194,7 +197,7 @@ a_table_grows_by_a_quarter(void **state)
         before = table.size;
         assert_true(mp_table_reserve(&table, 1, false));
         assert_true(table.size * 4 <= before * 5 + 136);
-        (void) mp_table_add(&table, i << 44, 1);
+        (void) mp_table_add(&table, i * GOLDEN & ~UINT64_C(3), 1);
     }
 
     mp_table_free(&table);
