@@ -1,0 +1,125 @@
+/* Every page: accessible, in dark and light, on a narrow screen. */
+
+'use strict';
+
+const { readFileSync } = require('node:fs');
+const {
+  is, ok, overflow, run, session, shows, until,
+} = require('./browser.js');
+
+const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+const PAGES = [
+  'thresholds', 'lists/blacklist', 'lists/whitelist', 'lists/blacklist/paste',
+  'explain?sender=x%40spam.example&score=4', 'nodes', 'history',
+];
+
+run(async (portal) => {
+  const api = await session();
+
+  await api('PUT', '/lists/blacklist/entries/spam.example', {
+    json: { comment: 'nobody asked for it' },
+  });
+  const long = `${'a-long-name.'.repeat(12)}example`;
+
+  await api('PUT', `/lists/blacklist/entries/${long}`, {
+    json: { comment: 'w'.repeat(200) },
+  });
+  await api('PATCH', '/settings', {
+    json: { antispam: { reject: 9.5 } },
+    etag: (await api('GET', '/settings')).etag,
+  });
+
+  await everyPage(portal, 'light', { colorScheme: 'light' });
+  await everyPage(portal, 'dark', { colorScheme: 'dark' });
+  await everyPage(portal, '320 px', { viewport: { width: 320, height: 640 } });
+  await theme(portal);
+  await narrowMenu(portal);
+  await still(portal);
+});
+
+async function everyPage(portal, name, options) {
+  const start = await portal.open('', options);
+
+  await start.getByLabel('Password').waitFor();
+  await check(start, `sign-in, ${name}`);
+  await start.context().close();
+
+  const page = await portal.signedIn('#/thresholds', options);
+
+  for (const place of PAGES) {
+    await page.goto(page.url().replace(/#.*/, `#/${place}`));
+    await page.locator('h1').waitFor();
+    await until(async () => await page.locator('.loading').count() === 0);
+    await check(page, `${place.replace(/\?.*/, '')}, ${name}`);
+  }
+  await page.context().close();
+}
+
+async function check(page, name) {
+  await page.evaluate(AXE);
+  const found = await page.evaluate(async () => {
+    const { violations } = await window.axe.run(document, {
+      resultTypes: ['violations'],
+    });
+    return violations
+      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+      .map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.target).join(' ')}`);
+  });
+
+  is(found.join('\n'), '', `${name}: no serious finding of axe`);
+  is(await overflow(page), 0, `${name}: nothing to scroll sideways`);
+}
+
+async function theme(portal) {
+  const page = await portal.signedIn('#/thresholds', { colorScheme: 'light' });
+  const ground = () => page.evaluate(
+    () => getComputedStyle(document.body).backgroundColor,
+  );
+  const light = await ground();
+
+  await page.emulateMedia({ colorScheme: 'dark' });
+  const dark = await ground();
+
+  ok(light !== dark, 'the theme follows the system');
+  await page.getByRole('radio', { name: 'Light' }).check({ force: true });
+  is(await ground(), light, 'unless one is chosen');
+  await page.reload();
+  await page.locator('.menu').waitFor();
+  is(await ground(), light, 'which is remembered');
+  await page.getByRole('radio', { name: 'Auto' }).check({ force: true });
+  is(await ground(), dark, 'and can be left to the system again');
+}
+
+async function narrowMenu(portal) {
+  const page = await portal.signedIn('#/thresholds', {
+    viewport: { width: 320, height: 640 },
+  });
+  const button = page.getByRole('button', { name: 'Menu' });
+
+  is(await page.getByRole('link', { name: 'History' }).isVisible(), false,
+    'on a narrow screen the menu is closed');
+  await button.click();
+  is(await button.getAttribute('aria-expanded'), 'true', 'a button opens it');
+  await page.getByRole('link', { name: 'History' }).click();
+  await shows(page.getByRole('heading', { name: 'History' }),
+    'a page is chosen');
+  is(await page.getByRole('link', { name: 'Nodes' }).isVisible(), false,
+    'and it closes');
+}
+
+/* What has been painted does not move. */
+async function still(portal) {
+  const page = await portal.signedIn('#/thresholds');
+  const shift = await page.evaluate(() => new Promise((resolve) => {
+    let sum = 0;
+
+    new PerformanceObserver((list) => {
+      for (const entry of list.getEntries()) {
+        sum += entry.hadRecentInput ? 0 : entry.value;
+      }
+    }).observe({ type: 'layout-shift', buffered: true });
+    requestAnimationFrame(() => requestAnimationFrame(() => resolve(sum)));
+  }));
+
+  ok(shift < 0.1, `the layout does not shift while it loads (${shift})`);
+}
