@@ -27,6 +27,7 @@ function App() {
   if (who === null) {
     return null;
   }
+  moved = moved || who.user === null;
   return html`
     ${who.user
       ? html`<${Portal} user=${who.user} />`
@@ -85,13 +86,11 @@ function Page({ route, params, query }) {
   }, []);
 
   useEffect(() => {
-    const heading = page.View && moved && box.current.querySelector('h1');
-
-    if (heading) {
-      heading.focus({ preventScroll: true });
+    if (page.View && moved) {
+      box.current.querySelector('h1').focus({ preventScroll: true });
       scrollTo(0, 0);
     }
-    moved = true;
+    moved = moved || page.View !== null;
   }, [page.View]);
 
   return html`
@@ -105,7 +104,7 @@ function Page({ route, params, query }) {
     </div>`;
 }
 
-/* Not on the first page: there the focus begins at the top. */
+/* On the first page that is loaded, the focus begins at the top. */
 let moved = false;
 
 function Missing({ known }) {

@@ -4,7 +4,7 @@ import { html, useState } from '../vendor/preact.js';
 import { withQuery } from '../api.js';
 import { useResource } from '../hooks.js';
 import { go, href } from '../router.js';
-import { showScore } from '../text.js';
+import { sentence, showScore } from '../text.js';
 import { Field } from '../ui/field.js';
 import { Loaded, Notice } from '../ui/notice.js';
 import { PageHead } from '../ui/page.js';
@@ -76,12 +76,13 @@ const VERDICTS = {
 };
 
 function Answer({ answer }) {
-  const verdict = VERDICTS[answer.verdict]
-    || { kind: 'info', title: answer.verdict };
+  const verdict = answer.rule === 'unscored'
+    ? { kind: 'info', title: 'The score decides' }
+    : VERDICTS[answer.verdict] || { kind: 'info', title: answer.verdict };
 
   return html`
     <${Notice} kind=${verdict.kind} title=${verdict.title}>
-      ${answer.text && html`<p>${answer.text}</p>`}
+      ${answer.text && html`<p>${sentence(answer.text)}</p>`}
     <//>
     <dl class="facts">
       <${Fact} name="Domain">${answer.domain

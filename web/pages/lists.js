@@ -175,8 +175,9 @@ const columnsOf = (remove) => [
   {
     id: 'added',
     label: 'Added',
-    cell: (row) => html`<${Time} at=${row.added_at} />${' '}
-      <span class="muted block">by ${row.added_by}</span>`,
+    cell: (row) => html`<${Time} at=${row.added_at} none="–" />${' '}
+      ${row.added_by && html`
+        <span class="muted block">by ${row.added_by}</span>`}`,
   },
   { id: 'expires', label: 'Expires', cell: (row) => expiryOf(row.expires) },
   {

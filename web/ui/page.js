@@ -15,9 +15,9 @@ export function PageHead({ title, children, actions }) {
 }
 
 /* A moment: how long ago, the exact time on hover and for machines. */
-export function Time({ at, now }) {
+export function Time({ at, now, none = 'never' }) {
   if (!at) {
-    return html`<span class="muted">never</span>`;
+    return html`<span class="muted">${none}</span>`;
   }
   return html`
     <time datetime=${at} title=${showTime(at)}>${showAgo(at, now)}</time>`;
