@@ -134,7 +134,7 @@ check: all $(UNIT)
 fuzz: $(FUZZ)
 	t/fuzz/run $(FUZZ)
 
-$(B)/fuzz/%: t/fuzz/%.c $(SHARED)
+$(B)/fuzz/%: t/fuzz/%.c $(SHARED) $(wildcard shared/*.h shared/*.def)
 	@mkdir -p $(@D)
 	clang-14 -std=c11 -D_GNU_SOURCE -DMP_VERSION='"$(VERSION)"' -Ishared -O1 \
 	    -g -fsanitize=fuzzer,address,undefined \
@@ -145,7 +145,8 @@ bench: all $(BENCH)
 
 $(B)/bench/%: t/bench/%.c $(LIBRED) $(LIBMP)
 	@mkdir -p $(@D)
-	$(CC) $(MPFLAGS) -Iredis -o $@ $^ $(LDFLAGS) -lmilter $(MPLIBS)
+	$(CC) $(MPFLAGS) -Iredis -o $@ $(filter %.c %.a,$^) $(LDFLAGS) \
+	    -lmilter $(MPLIBS)
 
 docs: $(B)/mp_schema
 	auto/docs $(B)/mp_schema
