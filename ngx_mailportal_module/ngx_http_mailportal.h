@@ -25,6 +25,7 @@
 
 #include "mp_cmd.h"
 #include "mp_error.h"
+#include "mp_info.h"
 #include "mp_json.h"
 #include "mp_key.h"
 #include "mp_settings_json.h"
@@ -42,6 +43,7 @@
 #define NGX_HTTP_MAILPORTAL_READ      0
 #define NGX_HTTP_MAILPORTAL_WRITE     1
 #define NGX_HTTP_MAILPORTAL_RAW       2
+#define NGX_HTTP_MAILPORTAL_KEEP      4        /* cmds stay the caller's */
 
 
 typedef enum {
@@ -137,6 +139,8 @@ typedef struct {
     ngx_str_t                           request_id;
 
     unsigned                            stale:1; /* from a snapshot, no Redis */
+    unsigned                            sent:1;  /* the last _op() was */
+    unsigned                            cleanup:1;
     unsigned                            access:1; /* in the access phase */
 } ngx_http_mailportal_ctx_t;
 
@@ -194,7 +198,7 @@ ngx_int_t ngx_http_mailportal_throttle(ngx_http_request_t *r, ngx_uint_t rate,
  * continues with step and the reply (of n > 1: the array of replies, none of
  * which is an error).  Without _RAW, no answer and an error reply never reach
  * step: the client gets the right 503.  With it, reply may be NULL or an
- * error.  _WRITE: refused while Redis is unsafe or regressed, not given up
+ * error, and step may be called at once.  _WRITE: refused while Redis is unsafe or regressed, not given up
  * when the client goes away, and silence is answered as an unknown outcome.
  */
 ngx_int_t ngx_http_mailportal_op(ngx_http_request_t *r, struct mp_cmd *cmds,

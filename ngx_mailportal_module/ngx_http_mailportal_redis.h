@@ -44,18 +44,24 @@ struct ngx_http_mailportal_redis_s {
     ngx_http_mailportal_redis_pt     down_handler;
 
     enum mp_status                   writes;   /* MP_OK, or why none */
-    char                             problem[128];
+    char                             problem[264];
 
+    unsigned                         follows:1; /* set by the caller */
     unsigned                         connected:1;
     unsigned                         up:1;     /* signed in and checked */
+    unsigned                         master:1;
     unsigned                         writing:1;
+    unsigned                         complained:1;
     unsigned                         stopping:1;
 };
 
 
-/* log, name and the handlers are set by the caller before */
+/* name, log, follows and the handlers are set by the caller before */
 void ngx_http_mailportal_redis_start(ngx_http_mailportal_redis_t *m);
 void ngx_http_mailportal_redis_stop(ngx_http_mailportal_redis_t *m);
+
+/* ends the connection, every call with NULL; it is made anew by itself */
+void ngx_http_mailportal_redis_drop(ngx_http_mailportal_redis_t *m);
 
 /*
  * Sends a command; cmd stays the caller's.  The reply comes to handler once,
@@ -68,6 +74,8 @@ ngx_int_t ngx_http_mailportal_redis_send(ngx_http_mailportal_redis_t *m,
 
 /* asks INFO and ROLE again; m->writes is the result */
 void ngx_http_mailportal_redis_check(ngx_http_mailportal_redis_t *m);
+void ngx_http_mailportal_redis_ready(ngx_http_mailportal_redis_t *m,
+    enum mp_status writes);
 
 /* this worker's connection for commands */
 ngx_http_mailportal_redis_t *ngx_http_mailportal_redis(void);
