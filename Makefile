@@ -86,8 +86,9 @@ $(B)/mailportal-ctl: $(CTL:%.c=$(B)/%.o) $(LIBRED) $(LIBMP)
 	$(CC) $(MPFLAGS) -pie -o $@ $^ $(LDFLAGS) $(LINK) $(MPLIBS)
 
 
-# the nginx module; hiredis and jansson linked statically and hidden, because
-# nginx opens modules RTLD_GLOBAL and other modules bring their own hiredis
+# the nginx module; hiredis is linked statically and hidden, because nginx opens
+# modules RTLD_GLOBAL and other modules bring their own hiredis (jansson's
+# archive is not PIC, and its shared symbols have versions)
 
 NGXFLAGS = -std=gnu11 -D_GNU_SOURCE -DMP_VERSION='"$(VERSION)"' -W -Wall \
            -Wpointer-arith -Wno-unused-parameter $(WERROR) -fPIC \
@@ -102,7 +103,7 @@ $(B)/ngx_mailportal_module/%.o: ngx_mailportal_module/%.c build/config.mk VERSIO
 $(MODULE): $(NGINX:%.c=$(B)/%.o) $(LIBMP) ngx_mailportal_module/export.map
 	$(CC) $(NGXFLAGS) -shared -o $@ $(NGINX:%.c=$(B)/%.o) $(LIBMP) \
 	    $(LDFLAGS) $(LINK) -Wl,--version-script=ngx_mailportal_module/export.map \
-	    -l:libhiredis.a -l:libjansson.a -lsodium -lidn2 -lm
+	    -l:libhiredis.a -ljansson -lsodium -lidn2 -lm
 
 
 # the pages: our modules as they are, libraries from npm by lock file

@@ -39,11 +39,14 @@
 #define NGX_HTTP_MAILPORTAL_JSON_MAX  65536
 #define NGX_HTTP_MAILPORTAL_TEXT_MAX  67108864
 
+#define NGX_HTTP_MAILPORTAL_JSON_TYPE  "application/json; charset=utf-8"
+
 /* of _op() */
 #define NGX_HTTP_MAILPORTAL_READ      0
 #define NGX_HTTP_MAILPORTAL_WRITE     1
 #define NGX_HTTP_MAILPORTAL_RAW       2
 #define NGX_HTTP_MAILPORTAL_KEEP      4        /* cmds stay the caller's */
+#define NGX_HTTP_MAILPORTAL_PREPARE   8        /* reads, to write then */
 
 
 typedef enum {
@@ -129,18 +132,24 @@ typedef struct {
     ngx_http_mailportal_session_t       session;
     json_t                             *body;
     void                               *data;  /* of the handler */
+    void                               *work;  /* of its thread */
 
     ngx_http_mailportal_op_t           *op;
     ngx_http_mailportal_handler_pt      next;
     ngx_http_mailportal_consume_pt      consume;
-    u_char                             *text;
+    u_char                             *text;  /* a body, as far as read */
     size_t                              text_len;
+    size_t                              text_size;
+    size_t                              max;
     off_t                               received;
+    ngx_chain_t                        *free;  /* of a streamed answer */
+    ngx_chain_t                        *busy;
     ngx_str_t                           request_id;
 
     unsigned                            stale:1; /* from a snapshot, no Redis */
     unsigned                            sent:1;  /* the last _op() was */
     unsigned                            cleanup:1;
+    unsigned                            last:1;  /* all is streamed */
     unsigned                            access:1; /* in the access phase */
 } ngx_http_mailportal_ctx_t;
 
@@ -149,9 +158,8 @@ typedef struct {
 typedef struct {
     struct mp_version                version;  /* number 0: none yet */
     ngx_str_t                        settings; /* its bytes, as answered */
-    ngx_str_t                        etag;
+    char                             tag[24];  /* its ETag, unquoted */
     char                             lists[32];
-    char                             epoch[MP_EPOCH_SIZE];
     uint64_t                         whitelist;
     uint64_t                         blacklist;
     int64_t                          lag_msecs;
@@ -182,24 +190,38 @@ ngx_int_t ngx_http_mailportal_arg_number(ngx_http_request_t *r,
 /* auth.c: finds the session of the cookie, then calls next */
 ngx_int_t ngx_http_mailportal_auth(ngx_http_request_t *r,
     ngx_http_mailportal_handler_pt next);
-ngx_int_t ngx_http_mailportal_cookie(ngx_http_request_t *r, ngx_str_t *token_r);
+ngx_int_t ngx_http_mailportal_cookie(ngx_http_request_t *r,
+    ngx_str_t *token_r);
 ngx_uint_t ngx_http_mailportal_same_site(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_remember(ngx_http_request_t *r,
     uint64_t version, ngx_http_mailportal_step_pt step);
 void ngx_http_mailportal_session_id(char id_r[65], ngx_str_t *token);
 void ngx_http_mailportal_forget(ngx_http_mailportal_session_t *session);
 
-/* throttle.c: at most rate calls from the client's network, then next */
+/*
+ * throttle.c: at most rate calls from the client's network, then next.
+ * _attempt() makes three commands that count on a key, whose replies begin at
+ * element i of an EXEC.
+ */
+#define NGX_HTTP_MAILPORTAL_ATTEMPT  3
 ngx_int_t ngx_http_mailportal_throttle(ngx_http_request_t *r, ngx_uint_t rate,
     ngx_http_mailportal_handler_pt next);
+void ngx_http_mailportal_attempt(struct mp_cmd *cmds, const char *key);
+ngx_uint_t ngx_http_mailportal_exceeded(redisReply *reply, size_t i,
+    ngx_uint_t rate);
+ngx_int_t ngx_http_mailportal_throttled(ngx_http_request_t *r,
+    redisReply *reply, size_t i, const char *whose);
+void ngx_http_mailportal_refund(struct mp_cmd *cmd, ngx_http_request_t *r);
+void ngx_http_mailportal_network(char part_r[40], struct sockaddr *sockaddr);
 
 /*
  * op.c: sends n commands, as one MULTI when n > 1, takes them over, and
  * continues with step and the reply (of n > 1: the array of replies, none of
  * which is an error).  Without _RAW, no answer and an error reply never reach
  * step: the client gets the right 503.  With it, reply may be NULL or an
- * error, and step may be called at once.  _WRITE: refused while Redis is unsafe or regressed, not given up
- * when the client goes away, and silence is answered as an unknown outcome.
+ * error, and step may be called at once.  _WRITE: refused while Redis is
+ * unsafe or regressed, not given up when the client goes away, and silence is answered as an unknown outcome.
+ * _PREPARE: refused like a write, but only reads.
  */
 ngx_int_t ngx_http_mailportal_op(ngx_http_request_t *r, struct mp_cmd *cmds,
     ngx_uint_t n, ngx_uint_t flags, ngx_http_mailportal_step_pt step);
@@ -225,13 +247,16 @@ ngx_int_t ngx_http_mailportal_body_json(ngx_http_request_t *r, size_t max,
 
 /*
  * reply.c: the only writer of answers.  _send takes json over; json NULL is
- * an empty body.  _etag and _header are called before.  _fail* answer
- * problem+json; field may be NULL.
+ * an empty body.  _begin sends the header, len -1 is not known yet.  _etag
+ * and _header are called before.  _fail* answer problem+json; field may be
+ * NULL.
  */
 ngx_int_t ngx_http_mailportal_send(ngx_http_request_t *r, ngx_uint_t status,
     struct mp_json *json);
 ngx_int_t ngx_http_mailportal_send_bytes(ngx_http_request_t *r,
     ngx_uint_t status, const char *type, const void *bytes, size_t len);
+ngx_int_t ngx_http_mailportal_begin(ngx_http_request_t *r,
+    ngx_uint_t status, const char *type, off_t len);
 ngx_int_t ngx_http_mailportal_etag(ngx_http_request_t *r, const char *tag);
 ngx_int_t ngx_http_mailportal_header(ngx_http_request_t *r, const char *name,
     const char *value);

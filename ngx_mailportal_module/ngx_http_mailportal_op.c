@@ -149,7 +149,9 @@ ngx_http_mailportal_op_allowed(ngx_http_request_t *r, ngx_uint_t flags)
         ctx->cleanup = 1;
     }
 
-    if (!(flags & NGX_HTTP_MAILPORTAL_WRITE) || !m->up) {
+    if (!(flags & (NGX_HTTP_MAILPORTAL_WRITE|NGX_HTTP_MAILPORTAL_PREPARE))
+        || !m->up)
+    {
         return MP_OK;
     }
 
@@ -165,6 +167,12 @@ static ngx_int_t
 ngx_http_mailportal_op_failed(ngx_http_request_t *r, enum mp_status status)
 {
     const char  *why;
+
+    /* what Redis forbids us is our fault, not that of who asks */
+
+    if (status == MP_FORBIDDEN) {
+        status = MP_INTERNAL;
+    }
 
     switch (status) {
 

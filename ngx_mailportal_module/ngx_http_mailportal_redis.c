@@ -7,8 +7,6 @@
 #include "ngx_http_mailportal.h"
 #include "ngx_http_mailportal_redis.h"
 
-#include "mp_info.h"
-
 
 #define NGX_HTTP_MAILPORTAL_BACKOFF_MIN  50
 #define NGX_HTTP_MAILPORTAL_BACKOFF_MAX  1000
@@ -30,8 +28,6 @@ static void ngx_http_mailportal_redis_retry_later(
     ngx_http_mailportal_redis_t *m);
 static void ngx_http_mailportal_redis_retry(ngx_event_t *ev);
 static void ngx_http_mailportal_redis_watchdog(ngx_event_t *ev);
-static void ngx_http_mailportal_redis_complain(ngx_http_mailportal_redis_t *m,
-    ngx_err_t err, const char *what, const char *text);
 
 static void ngx_http_mailportal_redis_read(ngx_event_t *ev);
 static void ngx_http_mailportal_redis_write(ngx_event_t *ev);
@@ -45,18 +41,8 @@ static void ngx_http_mailportal_redis_connected(const redisAsyncContext *ac,
     int status);
 static void ngx_http_mailportal_redis_disconnected(
     const redisAsyncContext *ac, int status);
-static ngx_int_t ngx_http_mailportal_redis_queue(
-    ngx_http_mailportal_redis_t *m, struct mp_cmd *cmd, ngx_msec_t extra,
-    ngx_http_mailportal_reply_pt handler, void *data);
 static void ngx_http_mailportal_redis_reply(redisAsyncContext *ac,
     void *reply, void *data);
-
-static void ngx_http_mailportal_redis_hello(ngx_http_mailportal_redis_t *m);
-static void ngx_http_mailportal_redis_signed_in(void *data,
-    redisReply *reply);
-static void ngx_http_mailportal_redis_named(void *data, redisReply *reply);
-static void ngx_http_mailportal_redis_role(void *data, redisReply *reply);
-static void ngx_http_mailportal_redis_info(void *data, redisReply *reply);
 
 
 void
@@ -142,7 +128,7 @@ ngx_http_mailportal_redis_send(ngx_http_mailportal_redis_t *m,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_mailportal_redis_queue(ngx_http_mailportal_redis_t *m,
     struct mp_cmd *cmd, ngx_msec_t extra, ngx_http_mailportal_reply_pt handler,
     void *data)
@@ -250,7 +236,7 @@ ngx_http_mailportal_redis_watchdog(ngx_event_t *ev)
 }
 
 
-static void
+void
 ngx_http_mailportal_redis_complain(ngx_http_mailportal_redis_t *m,
     ngx_err_t err, const char *what, const char *text)
 {
@@ -546,172 +532,5 @@ ngx_http_mailportal_redis_disconnected(const redisAsyncContext *ac, int status)
 
     if (was_up && m->down_handler && !m->stopping) {
         m->down_handler(m);
-    }
-}
-
-
-static void
-ngx_http_mailportal_redis_hello(ngx_http_mailportal_redis_t *m)
-{
-    struct mp_cmd                     cmd;
-    ngx_http_mailportal_main_conf_t  *mmcf;
-
-    mmcf = ngx_http_mailportal_conf();
-
-    mp_cmd_init(&cmd);
-
-    if (mmcf->password.len) {
-        mp_cmd_text(&cmd, "AUTH");
-
-        if (mmcf->user.len) {
-            mp_cmd_add(&cmd, mmcf->user.data, mmcf->user.len);
-        }
-
-        mp_cmd_add(&cmd, mmcf->password.data, mmcf->password.len);
-
-        (void) ngx_http_mailportal_redis_queue(m, &cmd, 0,
-                                       ngx_http_mailportal_redis_signed_in, m);
-        mp_cmd_reset(&cmd);
-    }
-
-    mp_cmd_texts(&cmd, "CLIENT", "SETNAME", m->name, NULL);
-
-    (void) ngx_http_mailportal_redis_queue(m, &cmd, 0,
-                                       ngx_http_mailportal_redis_named, m);
-    mp_cmd_free(&cmd);
-}
-
-
-static void
-ngx_http_mailportal_redis_signed_in(void *data, redisReply *reply)
-{
-    ngx_http_mailportal_redis_t *m = data;
-
-    if (reply && reply->type == REDIS_REPLY_ERROR) {
-        ngx_http_mailportal_redis_complain(m, 0, "sign in", reply->str);
-    }
-}
-
-
-static void
-ngx_http_mailportal_redis_named(void *data, redisReply *reply)
-{
-    ngx_http_mailportal_redis_t *m = data;
-
-    if (reply == NULL) {
-        return;
-    }
-
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ngx_http_mailportal_redis_complain(m, 0, "refused", reply->str);
-        ngx_http_mailportal_redis_drop(m);
-        return;
-    }
-
-    if (!m->follows) {
-        ngx_http_mailportal_redis_check(m);
-        return;
-    }
-
-    ngx_http_mailportal_redis_ready(m, MP_OK);
-}
-
-
-void
-ngx_http_mailportal_redis_check(ngx_http_mailportal_redis_t *m)
-{
-    struct mp_cmd  cmd;
-
-    mp_cmd_init(&cmd);
-    mp_cmd_text(&cmd, "ROLE");
-
-    (void) ngx_http_mailportal_redis_queue(m, &cmd, 0,
-                                           ngx_http_mailportal_redis_role, m);
-    mp_cmd_reset(&cmd);
-    mp_cmd_text(&cmd, "INFO");
-
-    (void) ngx_http_mailportal_redis_queue(m, &cmd, 0,
-                                           ngx_http_mailportal_redis_info, m);
-    mp_cmd_free(&cmd);
-}
-
-
-static void
-ngx_http_mailportal_redis_role(void *data, redisReply *reply)
-{
-    ngx_http_mailportal_redis_t *m = data;
-
-    m->master = reply && reply->type == REDIS_REPLY_ARRAY
-                && reply->elements > 0
-                && reply->element[0]->type == REDIS_REPLY_STRING
-                && ngx_strcmp(reply->element[0]->str, "master") == 0;
-}
-
-
-static void
-ngx_http_mailportal_redis_info(void *data, redisReply *reply)
-{
-    ngx_http_mailportal_redis_t *m = data;
-
-    enum mp_status   status;
-    struct mp_error  err;
-
-    if (reply == NULL) {
-        return;
-    }
-
-    if (reply->type == REDIS_REPLY_STRING) {
-        status = mp_info_check(reply->str, reply->len, &err);
-
-    } else {
-        status = mp_fail(&err, MP_REDIS_UNSAFE, "", "INFO: %s",
-                         reply->type == REDIS_REPLY_ERROR ? reply->str
-                                                          : "no text");
-    }
-
-    if (!m->master) {
-        status = mp_fail(&err, MP_REDIS_READONLY, "",
-                         "this Redis is a replica");
-
-    } else if (status != MP_OK) {
-        status = MP_REDIS_UNSAFE;
-    }
-
-    if (status != MP_OK && status != m->writes) {
-        ngx_log_error(NGX_LOG_ERR, m->log, 0, "redis %s: %s %s, no writes",
-                      m->name, err.field, err.text);
-    }
-
-    m->problem[0] = '\0';
-
-    if (status != MP_OK) {
-        (void) snprintf(m->problem, sizeof(m->problem), "%s%s%s", err.field,
-                        err.field[0] ? " " : "", err.text);
-    }
-
-    ngx_http_mailportal_redis_ready(m, status);
-}
-
-
-void
-ngx_http_mailportal_redis_ready(ngx_http_mailportal_redis_t *m,
-    enum mp_status writes)
-{
-    m->writes = writes;
-
-    if (m->up) {
-        return;
-    }
-
-    m->up = 1;
-    m->backoff = 0;
-
-    ngx_log_error((m->complained ? NGX_LOG_NOTICE : NGX_LOG_INFO), m->log, 0,
-                  "redis %s: connected", m->name);
-
-    m->complained = 0;
-
-    if (m->up_handler) {
-        m->up_handler(m);
     }
 }

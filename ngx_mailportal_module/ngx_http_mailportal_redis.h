@@ -72,10 +72,16 @@ ngx_int_t ngx_http_mailportal_redis_send(ngx_http_mailportal_redis_t *m,
     struct mp_cmd *cmd, ngx_msec_t extra, ngx_http_mailportal_reply_pt handler,
     void *data);
 
-/* asks INFO and ROLE again; m->writes is the result */
+/* between redis.c and hello.c */
+ngx_int_t ngx_http_mailportal_redis_queue(ngx_http_mailportal_redis_t *m,
+    struct mp_cmd *cmd, ngx_msec_t extra, ngx_http_mailportal_reply_pt handler,
+    void *data);
+void ngx_http_mailportal_redis_complain(ngx_http_mailportal_redis_t *m,
+    ngx_err_t err, const char *what, const char *text);
+
+/* hello.c: _check() asks ROLE and INFO again; m->writes is the result */
+void ngx_http_mailportal_redis_hello(ngx_http_mailportal_redis_t *m);
 void ngx_http_mailportal_redis_check(ngx_http_mailportal_redis_t *m);
-void ngx_http_mailportal_redis_ready(ngx_http_mailportal_redis_t *m,
-    enum mp_status writes);
 
 /* this worker's connection for commands */
 ngx_http_mailportal_redis_t *ngx_http_mailportal_redis(void);

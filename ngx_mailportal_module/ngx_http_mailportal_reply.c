@@ -9,8 +9,6 @@
 #include "ngx_http_mailportal.h"
 
 
-static ngx_int_t ngx_http_mailportal_begin(ngx_http_request_t *r,
-    ngx_uint_t status, const char *type, off_t len);
 static ngx_int_t ngx_http_mailportal_push(ngx_http_request_t *r,
     const ngx_str_t *name, const ngx_str_t *value);
 static ngx_int_t ngx_http_mailportal_problem(ngx_http_request_t *r,
@@ -65,7 +63,7 @@ ngx_http_mailportal_send(ngx_http_request_t *r, ngx_uint_t status,
     b->last_in_chain = 1;
 
     rc = ngx_http_mailportal_begin(r, status, status < NGX_HTTP_BAD_REQUEST
-                                   ? "application/json; charset=utf-8"
+                                   ? NGX_HTTP_MAILPORTAL_JSON_TYPE
                                    : "application/problem+json",
                                    json->len);
 
@@ -121,7 +119,7 @@ ngx_http_mailportal_send_bytes(ngx_http_request_t *r, ngx_uint_t status,
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_mailportal_begin(ngx_http_request_t *r, ngx_uint_t status,
     const char *type, off_t len)
 {
