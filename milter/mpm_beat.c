@@ -1,0 +1,217 @@
+#include "mpm_beat.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "mp_info.h"
+#include "mpm_clock.h"
+#include "mpm_redis.h"
+
+#define MPM_BEAT_MSECS  (MP_HEARTBEAT_EVERY * 1000)
+#define MPM_FLUSH_MSECS 1000
+
+/* Between two looks at how Redis is configured. */
+#define MPM_INFO_MSECS 5000
+
+struct mpm_beat {
+    const struct mpm_config *config;
+    struct mpm_current *current;
+    struct mpm_stat *stat;
+    struct mpm_health *health;
+    struct mp_redis *redis;
+    pthread_t thread;
+    bool started;
+};
+
+
+struct mpm_beat *
+mpm_beat_new(const struct mpm_config *config, struct mpm_current *current,
+             struct mpm_stat *stat, struct mpm_health *health)
+{
+    struct mpm_beat *beat = calloc(1, sizeof(*beat));
+
+    if (beat == NULL) {
+        return NULL;
+    }
+
+    beat->config = config;
+    beat->current = current;
+    beat->stat = stat;
+    beat->health = health;
+    beat->redis = mpm_redis_new(config, "milter-beat");
+
+    if (beat->redis == NULL) {
+        free(beat);
+        return NULL;
+    }
+
+    return beat;
+}
+
+
+void
+mpm_beat_free(struct mpm_beat *beat)
+{
+    if (beat != NULL) {
+        mp_redis_free(beat->redis);
+        free(beat);
+    }
+}
+
+
+static void
+mpm_beat_fill(struct mpm_beat *beat, struct mp_heartbeat *hb)
+{
+    struct mpm_snapshot *now = mpm_current_hold(beat->current);
+
+    memset(hb, 0, sizeof(*hb));
+    (void) snprintf(hb->component, sizeof(hb->component), "milter");
+    (void) snprintf(hb->node, sizeof(hb->node), "%s", beat->config->node);
+    (void) snprintf(hb->build, sizeof(hb->build), "%s", MP_VERSION);
+    hb->pid = getpid();
+
+    if (now != NULL && now->settings != NULL) {
+        hb->settings = now->settings->version.number;
+    }
+
+    if (now != NULL && now->lists != NULL) {
+        (void) snprintf(hb->lists, sizeof(hb->lists), "%.31s", now->lists->id);
+        hb->whitelist = mp_list_count(now->lists->list, MP_LIST_WHITE);
+        hb->blacklist = mp_list_count(now->lists->list, MP_LIST_BLACK);
+    }
+
+    mpm_snapshot_drop(now);
+    mpm_health_report(beat->health, hb);
+}
+
+
+static enum mp_status
+mpm_beat_send(struct mpm_beat *beat, struct mp_error *err)
+{
+    struct mp_heartbeat hb;
+    redisReply *reply;
+    struct mp_cmd cmd;
+    enum mp_status status;
+
+    mpm_beat_fill(beat, &hb);
+
+    mp_cmd_init(&cmd);
+    mp_heartbeat_command(&cmd, &hb);
+    status = mp_redis_do(beat->redis, &cmd, 0, &reply, err);
+    mp_cmd_reset(&cmd);
+
+    if (status == MP_OK) {
+        freeReplyObject(reply);
+        mp_heartbeat_index_command(&cmd, &hb, mpm_clock_msecs() / 1000);
+        status = mp_redis_do(beat->redis, &cmd, 0, &reply, err);
+    }
+
+    if (status == MP_OK) {
+        freeReplyObject(reply);
+    }
+
+    mp_cmd_free(&cmd);
+
+    return status;
+}
+
+
+/* Redis may be reconfigured while it runs. */
+static enum mp_status
+mpm_beat_info(struct mpm_beat *beat, struct mp_error *err)
+{
+    redisReply *reply;
+    struct mp_cmd cmd;
+    enum mp_status status;
+
+    mp_cmd_init(&cmd);
+    mp_cmd_text(&cmd, "INFO");
+    status = mp_redis_do(beat->redis, &cmd, 0, &reply, err);
+    mp_cmd_free(&cmd);
+
+    if (status != MP_OK) {
+        return status;
+    }
+
+    if (reply->type == REDIS_REPLY_STRING
+        && mp_info_check(reply->str, reply->len, err) == MP_REDIS_UNSAFE)
+    {
+        mpm_health_bad(beat->health, MPM_TROUBLE_UNSAFE, "%s: %s %s",
+                       mp_status_title(MP_REDIS_UNSAFE), err->field,
+                       err->text);
+    } else {
+        mpm_health_good(beat->health, MPM_TROUBLE_UNSAFE);
+    }
+
+    freeReplyObject(reply);
+
+    return MP_OK;
+}
+
+
+static void *
+mpm_beat_run(void *arg)
+{
+    struct mpm_beat *beat = arg;
+    int64_t now = mpm_clock_steady();
+    int64_t flush_at = now + MPM_FLUSH_MSECS, info_at = now;
+    struct mp_error err;
+    bool on;
+
+    do {
+        enum mp_status status = MP_OK;
+
+        on = mpm_health_wait(beat->health, flush_at);
+        now = mpm_clock_steady();
+
+        if (now >= info_at) {
+            status = mpm_beat_info(beat, &err);
+            info_at = now + MPM_INFO_MSECS;
+        }
+
+        if (status == MP_OK) {
+            status = mpm_beat_send(beat, &err);
+        }
+
+        if (status == MP_OK && (now >= flush_at || !on)) {
+            status = mpm_stat_flush(beat->stat, beat->redis, &err);
+        }
+
+        /* the follower says that Redis is away; this one only tries again */
+        if (now >= flush_at) {
+            flush_at = now + MPM_FLUSH_MSECS;
+        }
+
+        if (status != MP_OK) {
+            flush_at = now + MPM_BEAT_MSECS;
+        }
+
+    } while (on);
+
+    return NULL;
+}
+
+
+int
+mpm_beat_start(struct mpm_beat *beat)
+{
+    int rc = pthread_create(&beat->thread, NULL, mpm_beat_run, beat);
+
+    beat->started = rc == 0;
+
+    return rc;
+}
+
+
+void
+mpm_beat_stop(struct mpm_beat *beat)
+{
+    if (beat->started) {
+        mpm_health_stop(beat->health);
+        (void) pthread_join(beat->thread, NULL);
+        beat->started = false;
+    }
+}

@@ -1,0 +1,27 @@
+#ifndef MPM_LOG_H
+#define MPM_LOG_H
+
+#include <stddef.h>
+
+enum mpm_level {
+    MPM_ERROR,
+    MPM_WARNING,
+    MPM_NOTICE,
+    MPM_INFO,
+};
+
+/*
+ * Writes one line to standard error.  Whatever the arguments bring, it has
+ * no control character and is valid UTF-8: other bytes stand as \xNN.  A
+ * line that is too long is cut.
+ */
+void mpm_log(enum mpm_level level, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/*
+ * Copies bytes in that form and returns the length; what does not fit is cut.
+ * text_r ends with a NUL.
+ */
+size_t mpm_escape(char *text_r, size_t size, const char *bytes, size_t len);
+
+#endif
