@@ -152,42 +152,58 @@ mpm_beat_info(struct mpm_beat *beat, struct mp_error *err)
 }
 
 
+/* One heartbeat, and what else is due. */
+static enum mp_status
+mpm_beat_once(struct mpm_beat *beat, bool info, bool flush,
+              struct mp_error *err)
+{
+    enum mp_status status = info ? mpm_beat_info(beat, err) : MP_OK;
+
+    if (status == MP_OK) {
+        status = mpm_beat_send(beat, err);
+    }
+
+    if (status == MP_OK && flush) {
+        status = mpm_stat_flush(beat->stat, beat->redis, err);
+    }
+
+    /* that Redis is away says the follower */
+    if (status == MP_OK) {
+        mpm_health_good(beat->health, MPM_TROUBLE_REPORT);
+
+    } else if (!mpm_redis_is_away(status)) {
+        mpm_health_bad(beat->health, MPM_TROUBLE_REPORT,
+                       "counters cannot be written: %s", err->text);
+    }
+
+    return status;
+}
+
+
 static void *
 mpm_beat_run(void *arg)
 {
     struct mpm_beat *beat = arg;
     int64_t now = mpm_clock_steady();
-    int64_t flush_at = now + MPM_FLUSH_MSECS, info_at = now;
+    int64_t flush_at = now, info_at = now;
     struct mp_error err;
     bool on;
 
     do {
-        enum mp_status status = MP_OK;
+        bool info, flush;
 
         on = mpm_health_wait(beat->health, flush_at);
         now = mpm_clock_steady();
+        info = now >= info_at;
+        flush = now >= flush_at || !on;
 
-        if (now >= info_at) {
-            status = mpm_beat_info(beat, &err);
-            info_at = now + MPM_INFO_MSECS;
-        }
-
-        if (status == MP_OK) {
-            status = mpm_beat_send(beat, &err);
-        }
-
-        if (status == MP_OK && (now >= flush_at || !on)) {
-            status = mpm_stat_flush(beat->stat, beat->redis, &err);
-        }
-
-        /* the follower says that Redis is away; this one only tries again */
-        if (now >= flush_at) {
-            flush_at = now + MPM_FLUSH_MSECS;
-        }
-
-        if (status != MP_OK) {
+        if (mpm_beat_once(beat, info, flush, &err) != MP_OK) {
             flush_at = now + MPM_BEAT_MSECS;
+            continue;
         }
+
+        flush_at = flush ? now + MPM_FLUSH_MSECS : flush_at;
+        info_at = info ? now + MPM_INFO_MSECS : info_at;
 
     } while (on);
 

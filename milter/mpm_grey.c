@@ -144,14 +144,15 @@ mpm_grey_first(struct mpm_grey *grey, struct mp_redis *redis, const char *key,
 
 /* A sender that came back is known for longer; if not, no harm is done. */
 static void
-mpm_grey_keep(struct mpm_grey *grey, struct mp_redis *redis, const char *key)
+mpm_grey_keep(struct mpm_grey *grey, struct mp_redis *redis, const char *key,
+              const char *first)
 {
     redisReply *reply = NULL;
     struct mp_cmd cmd;
 
     mp_cmd_init(&cmd);
-    mp_cmd_texts(&cmd, "EXPIRE", key, NULL);
-    mp_cmd_number(&cmd, (grey->config->greylist_keep + 999) / 1000);
+    mp_cmd_texts(&cmd, "SET", key, first, "XX", "PX", NULL);
+    mp_cmd_number(&cmd, grey->config->greylist_keep);
     (void) mp_redis_do(redis, &cmd, 0, &reply, NULL);
     mp_cmd_free(&cmd);
 
@@ -183,7 +184,7 @@ mpm_grey_look(struct mpm_grey *grey, struct mp_redis *redis, const char *key,
         *left_r = mp_grey_left(reply->str, now, grey->config->greylist_delay);
 
         if (*left_r == 0) {
-            mpm_grey_keep(grey, redis, key);
+            mpm_grey_keep(grey, redis, key, reply->str);
         }
     }
 

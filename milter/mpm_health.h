@@ -16,6 +16,7 @@ enum mpm_trouble {
     MPM_TROUBLE_FILE,
     MPM_TROUBLE_SCORE,
     MPM_TROUBLE_GREY,
+    MPM_TROUBLE_REPORT,
     MPM_TROUBLE_COUNT
 };
 
