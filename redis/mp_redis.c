@@ -235,11 +235,52 @@ mp_redis_flush(struct mp_redis *redis, int64_t deadline, struct mp_error *err)
 }
 
 
+/*
+ * Before a first command nothing may have come: it would be taken for the
+ * answer.  A connection that has ended is not made anew unseen, because a
+ * WATCH or a MULTI may have ended with it.
+ */
+static enum mp_status
+mp_redis_quiet(struct mp_redis *redis, struct mp_error *err)
+{
+    const redisReader *reader = redis->context->reader;
+    char byte;
+    ssize_t n;
+
+    if (redis->pending > 0) {
+        return MP_OK;
+    }
+
+    n = recv(redis->context->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+
+    if (n == 0) {
+        return mp_redis_away(redis, err, "has closed the connection");
+    }
+
+    if (n > 0 || reader->pos < reader->len) {
+        return mp_redis_away(redis, err, "has answered without a question");
+    }
+
+    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR
+        && errno != ENOTCONN)
+    {
+        return mp_redis_away(redis, err, strerror(errno));
+    }
+
+    return MP_OK;
+}
+
+
 static enum mp_status
 mp_redis_queue(struct mp_redis *redis, struct mp_cmd *cmd,
                struct mp_error *err)
 {
     const char **argv = mp_cmd_argv(cmd);
+    enum mp_status status = mp_redis_quiet(redis, err);
+
+    if (status != MP_OK) {
+        return status;
+    }
 
     if (argv == NULL || cmd->argc == 0) {
         return mp_fail(err, MP_INTERNAL, "", "no memory for a command");

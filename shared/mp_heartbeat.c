@@ -100,7 +100,8 @@ mp_heartbeat_render(struct mp_json *json, const struct mp_heartbeat *hb)
     mp_json_text(json, "lists", hb->lists);
     mp_json_number(json, "whitelist", (int64_t) hb->whitelist);
     mp_json_number(json, "blacklist", (int64_t) hb->blacklist);
-    mp_json_number(json, "lag_ms", hb->lag_msecs);
+    /* clocks differ, and a lag below zero is none */
+    mp_json_number(json, "lag_ms", hb->lag_msecs > 0 ? hb->lag_msecs : 0);
     mp_json_bool(json, "stale", hb->stale);
 
     mp_json_array(json, "problems");
