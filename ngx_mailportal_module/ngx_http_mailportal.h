@@ -220,7 +220,8 @@ void ngx_http_mailportal_network(char part_r[40], struct sockaddr *sockaddr);
  * which is an error).  Without _RAW, no answer and an error reply never reach
  * step: the client gets the right 503.  With it, reply may be NULL or an
  * error, and step may be called at once.  _WRITE: refused while Redis is
- * unsafe or regressed, not given up when the client goes away, and silence is answered as an unknown outcome.
+ * unsafe or regressed, not given up when the client goes away, and silence is
+ * answered as an unknown outcome.
  * _PREPARE: refused like a write, but only reads.
  */
 ngx_int_t ngx_http_mailportal_op(ngx_http_request_t *r, struct mp_cmd *cmds,

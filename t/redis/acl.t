@@ -41,7 +41,6 @@ getset KEY v
 mset KEY v
 incr KEY
 decr KEY
-decr KEY
 rename KEY KEY
 renamenx KEY KEY
 restore KEY 0 v
