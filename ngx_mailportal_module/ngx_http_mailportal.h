@@ -45,8 +45,7 @@
 #define NGX_HTTP_MAILPORTAL_READ      0
 #define NGX_HTTP_MAILPORTAL_WRITE     1
 #define NGX_HTTP_MAILPORTAL_RAW       2
-#define NGX_HTTP_MAILPORTAL_KEEP      4        /* cmds stay the caller's */
-#define NGX_HTTP_MAILPORTAL_PREPARE   8        /* reads, to write then */
+#define NGX_HTTP_MAILPORTAL_PREPARE   4        /* reads, to write then */
 
 
 typedef enum {
@@ -91,7 +90,6 @@ typedef struct {
     ngx_str_t                        pool_name;
     ngx_thread_pool_t               *pool;
     u_char                          *public_key;
-    ngx_int_t                        request_id;
 } ngx_http_mailportal_main_conf_t;
 
 
@@ -222,10 +220,13 @@ void ngx_http_mailportal_network(char part_r[40], struct sockaddr *sockaddr);
  * error, and step may be called at once.  _WRITE: refused while Redis is
  * unsafe or regressed, not given up when the client goes away, and silence is
  * answered as an unknown outcome.
- * _PREPARE: refused like a write, but only reads.
+ * _PREPARE: refused like a write, but only reads.  _op_formatted() is _RAW,
+ * of bytes that are formatted already, for the busiest of all commands.
  */
 ngx_int_t ngx_http_mailportal_op(ngx_http_request_t *r, struct mp_cmd *cmds,
     ngx_uint_t n, ngx_uint_t flags, ngx_http_mailportal_step_pt step);
+ngx_int_t ngx_http_mailportal_op_formatted(ngx_http_request_t *r,
+    ngx_str_t *command, ngx_http_mailportal_step_pt step);
 ngx_int_t ngx_http_mailportal_redis_fail(ngx_http_request_t *r,
     redisReply *reply, ngx_uint_t flags);
 

@@ -25,6 +25,8 @@ typedef struct {
 } ngx_http_mailportal_slot_t;
 
 
+static ngx_int_t ngx_http_mailportal_auth_command(ngx_str_t *command,
+    const char *id);
 static ngx_int_t ngx_http_mailportal_auth_reply(ngx_http_request_t *r,
     redisReply *reply);
 static ngx_int_t ngx_http_mailportal_auth_refuse(ngx_http_request_t *r);
@@ -49,12 +51,8 @@ ngx_int_t
 ngx_http_mailportal_auth(ngx_http_request_t *r,
     ngx_http_mailportal_handler_pt next)
 {
-    ngx_int_t                   rc;
-    ngx_str_t                   token;
-    struct mp_keyname           key;
+    ngx_str_t                   token, command;
     ngx_http_mailportal_ctx_t  *ctx;
-
-    static struct mp_cmd  cmd;
 
     ctx = ngx_http_mailportal_ctx(r);
 
@@ -66,29 +64,59 @@ ngx_http_mailportal_auth(ngx_http_request_t *r,
 
     ngx_http_mailportal_session_id(ctx->session.id, &token);
 
-    (void) mp_key_name(&key, MP_KEY_SESSION, ctx->session.id);
+    if (ngx_http_mailportal_auth_command(&command, ctx->session.id) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
 
-    /* built in the same memory each time: it is on every request's way */
+    return ngx_http_mailportal_op_formatted(r, &command,
+                                            ngx_http_mailportal_auth_reply);
+}
 
-    if (cmd.bytes == NULL) {
+
+/*
+ * This is on every request's way, so it is formatted once, and then only the
+ * id of the session, which always has the same length, is put in.
+ */
+
+static ngx_int_t
+ngx_http_mailportal_auth_command(ngx_str_t *command, const char *id)
+{
+    size_t              len;
+    struct mp_cmd       cmd;
+    struct mp_keyname   key;
+
+    static char  *bytes, *where;
+    static int    size;
+
+    if (bytes == NULL) {
+        (void) mp_key_name(&key, MP_KEY_SESSION, id);
+
         mp_cmd_init(&cmd);
-    }
+        mp_cmd_texts(&cmd, "HMGET", key.text, "user", "role", "created",
+                     "seen", "settings", NULL);
 
-    mp_cmd_reset(&cmd);
-    mp_cmd_text(&cmd, "HMGET");
-    mp_cmd_add(&cmd, key.text, key.len);
-    mp_cmd_texts(&cmd, "user", "role", "created", "seen", "settings", NULL);
-
-    rc = ngx_http_mailportal_op(r, &cmd, 1, NGX_HTTP_MAILPORTAL_RAW
-                                            |NGX_HTTP_MAILPORTAL_KEEP,
-                                ngx_http_mailportal_auth_reply);
-
-    if (!cmd.ok) {
+        size = mp_cmd_argv(&cmd) == NULL ? -1
+               : (int) redisFormatCommandArgv(&bytes, (int) cmd.argc,
+                                              cmd.argv, cmd.lens);
         mp_cmd_free(&cmd);
-        ngx_memzero(&cmd, sizeof(struct mp_cmd));
+
+        if (size < 0) {
+            bytes = NULL;
+            return NGX_ERROR;
+        }
+
+        where = memmem(bytes, size, id, ngx_strlen(id));
     }
 
-    return rc;
+    len = ngx_strlen(id);
+
+    ngx_memcpy(where, id, len);
+
+    command->data = (u_char *) bytes;
+    command->len = size;
+
+    return NGX_OK;
 }
 
 

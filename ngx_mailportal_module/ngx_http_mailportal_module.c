@@ -20,7 +20,6 @@ typedef struct {
 static ngx_int_t ngx_http_mailportal_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mailportal_init_process(ngx_cycle_t *cycle);
 static void ngx_http_mailportal_exit_process(ngx_cycle_t *cycle);
-static ngx_int_t ngx_http_mailportal_add_variables(ngx_conf_t *cf);
 static void *ngx_http_mailportal_create_main_conf(ngx_conf_t *cf);
 static char *ngx_http_mailportal_init_main_conf(ngx_conf_t *cf, void *conf);
 static void *ngx_http_mailportal_create_loc_conf(ngx_conf_t *cf);
@@ -116,7 +115,7 @@ static ngx_command_t  ngx_http_mailportal_commands[] = {
 
 static ngx_http_module_t  ngx_http_mailportal_module_ctx = {
     NULL,                                  /* preconfiguration */
-    ngx_http_mailportal_add_variables,     /* postconfiguration */
+    NULL,                                  /* postconfiguration */
 
     ngx_http_mailportal_create_main_conf,  /* create main configuration */
     ngx_http_mailportal_init_main_conf,    /* init main configuration */
@@ -269,20 +268,6 @@ ngx_http_mailportal_exit_process(ngx_cycle_t *cycle)
 
     ngx_http_mailportal_follow_stop();
     ngx_http_mailportal_op_stop();
-}
-
-
-static ngx_int_t
-ngx_http_mailportal_add_variables(ngx_conf_t *cf)
-{
-    ngx_str_t                         name = ngx_string("request_id");
-    ngx_http_mailportal_main_conf_t  *mmcf;
-
-    mmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_mailportal_module);
-
-    mmcf->request_id = ngx_http_get_variable_index(cf, &name);
-
-    return mmcf->request_id == NGX_ERROR ? NGX_ERROR : NGX_OK;
 }
 
 

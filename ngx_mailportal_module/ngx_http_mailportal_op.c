@@ -19,6 +19,11 @@ struct ngx_http_mailportal_op_s {
 };
 
 
+static ngx_http_mailportal_op_t *ngx_http_mailportal_op_create(
+    ngx_http_request_t *r, ngx_uint_t flags, ngx_http_mailportal_step_pt step);
+static ngx_int_t ngx_http_mailportal_op_wait(ngx_http_request_t *r,
+    ngx_http_mailportal_op_t *op, ngx_int_t rc, ngx_uint_t flags,
+    ngx_http_mailportal_step_pt step);
 static enum mp_status ngx_http_mailportal_op_allowed(
     ngx_http_request_t *r, ngx_uint_t flags);
 static ngx_int_t ngx_http_mailportal_op_send(ngx_http_mailportal_op_t *op,
@@ -70,77 +75,70 @@ ngx_int_t
 ngx_http_mailportal_op(ngx_http_request_t *r, struct mp_cmd *cmds,
     ngx_uint_t n, ngx_uint_t flags, ngx_http_mailportal_step_pt step)
 {
-    ngx_int_t                   rc;
-    ngx_uint_t                  i;
-    enum mp_status              status;
+    ngx_int_t                  rc;
+    ngx_uint_t                 i;
+    enum mp_status             status;
+    ngx_http_mailportal_op_t  *op;
+
+    op = NULL;
+    rc = NGX_DECLINED;
+    status = ngx_http_mailportal_op_allowed(r, flags);
+
+    if (status == MP_OK) {
+        op = ngx_http_mailportal_op_create(r, flags, step);
+    }
+
+    if (op) {
+        rc = ngx_http_mailportal_op_send(op, cmds, n);
+    }
+
+    for (i = 0; i < n; i++) {
+        mp_cmd_free(&cmds[i]);
+    }
+
+    if (status != MP_OK) {
+        return ngx_http_mailportal_op_failed(r, status);
+    }
+
+    return ngx_http_mailportal_op_wait(r, op, rc, flags, step);
+}
+
+
+ngx_int_t
+ngx_http_mailportal_op_formatted(ngx_http_request_t *r, ngx_str_t *command,
+    ngx_http_mailportal_step_pt step)
+{
+    ngx_int_t                  rc;
+    ngx_http_mailportal_op_t  *op;
+
+    rc = NGX_DECLINED;
+    op = ngx_http_mailportal_op_create(r, NGX_HTTP_MAILPORTAL_RAW, step);
+
+    if (op) {
+        rc = ngx_http_mailportal_redis_send_formatted(
+                                     &ngx_http_mailportal_command, command,
+                                     ngx_http_mailportal_op_done, op);
+    }
+
+    return ngx_http_mailportal_op_wait(r, op, rc, NGX_HTTP_MAILPORTAL_RAW,
+                                       step);
+}
+
+
+static ngx_http_mailportal_op_t *
+ngx_http_mailportal_op_create(ngx_http_request_t *r, ngx_uint_t flags,
+    ngx_http_mailportal_step_pt step)
+{
+    ngx_http_cleanup_t         *cln;
     ngx_http_mailportal_op_t   *op;
     ngx_http_mailportal_ctx_t  *ctx;
 
     ctx = ngx_http_mailportal_ctx(r);
-    ctx->sent = 0;
-
-    status = ngx_http_mailportal_op_allowed(r, flags);
-    op = NULL;
-    rc = NGX_DECLINED;
-
-    if (status == MP_OK) {
-        op = ngx_alloc(sizeof(ngx_http_mailportal_op_t), r->connection->log);
-    }
-
-    if (op) {
-        op->r = r;
-        op->step = step;
-        op->flags = flags;
-        op->refused = MP_OK;
-
-        rc = ngx_http_mailportal_op_send(op, cmds, n);
-    }
-
-    if (!(flags & NGX_HTTP_MAILPORTAL_KEEP)) {
-        for (i = 0; i < n; i++) {
-            mp_cmd_free(&cmds[i]);
-        }
-    }
-
-    if (rc != NGX_OK) {
-        if (op && rc != NGX_ERROR) {
-            ngx_free(op);
-        }
-
-        if (status == MP_OK && (flags & NGX_HTTP_MAILPORTAL_RAW)) {
-            return step(r, NULL);
-        }
-
-        return ngx_http_mailportal_op_failed(r, status == MP_OK
-                                                ? MP_REDIS_AWAY : status);
-    }
-
-    ctx->op = op;
-    ctx->sent = 1;
-
-    /* a write is seen through, so that its audit entry is written */
-
-    r->read_event_handler = (flags & NGX_HTTP_MAILPORTAL_WRITE)
-                            ? ngx_http_block_reading : ngx_http_test_reading;
-
-    return NGX_AGAIN;
-}
-
-
-static enum mp_status
-ngx_http_mailportal_op_allowed(ngx_http_request_t *r, ngx_uint_t flags)
-{
-    ngx_http_cleanup_t           *cln;
-    ngx_http_mailportal_ctx_t    *ctx;
-    ngx_http_mailportal_redis_t  *m;
-
-    ctx = ngx_http_mailportal_ctx(r);
-    m = &ngx_http_mailportal_command;
 
     if (!ctx->cleanup) {
         cln = ngx_http_cleanup_add(r, 0);
         if (cln == NULL) {
-            return MP_INTERNAL;
+            return NULL;
         }
 
         cln->handler = ngx_http_mailportal_op_gone;
@@ -148,6 +146,67 @@ ngx_http_mailportal_op_allowed(ngx_http_request_t *r, ngx_uint_t flags)
 
         ctx->cleanup = 1;
     }
+
+    /* not of the pool: it may live longer than the request */
+
+    op = ngx_alloc(sizeof(ngx_http_mailportal_op_t), r->connection->log);
+
+    if (op) {
+        op->r = r;
+        op->step = step;
+        op->flags = flags;
+        op->refused = MP_OK;
+    }
+
+    return op;
+}
+
+
+/* rc: NGX_OK, NGX_DECLINED when nothing was sent, NGX_ERROR when a part was */
+
+static ngx_int_t
+ngx_http_mailportal_op_wait(ngx_http_request_t *r,
+    ngx_http_mailportal_op_t *op, ngx_int_t rc, ngx_uint_t flags,
+    ngx_http_mailportal_step_pt step)
+{
+    ngx_http_mailportal_ctx_t  *ctx;
+
+    ctx = ngx_http_mailportal_ctx(r);
+    ctx->sent = (rc == NGX_OK);
+
+    if (rc == NGX_OK) {
+        ctx->op = op;
+
+        /* a write is seen through, so that its audit entry is written */
+
+        r->read_event_handler = (flags & NGX_HTTP_MAILPORTAL_WRITE)
+                                ? ngx_http_block_reading
+                                : ngx_http_test_reading;
+        return NGX_AGAIN;
+    }
+
+    if (op) {
+        op->r = NULL;
+    }
+
+    if (op && rc == NGX_DECLINED) {
+        ngx_free(op);
+    }
+
+    if (flags & NGX_HTTP_MAILPORTAL_RAW) {
+        return step(r, NULL);
+    }
+
+    return ngx_http_mailportal_op_failed(r, MP_REDIS_AWAY);
+}
+
+
+static enum mp_status
+ngx_http_mailportal_op_allowed(ngx_http_request_t *r, ngx_uint_t flags)
+{
+    ngx_http_mailportal_redis_t  *m;
+
+    m = &ngx_http_mailportal_command;
 
     if (!(flags & (NGX_HTTP_MAILPORTAL_WRITE|NGX_HTTP_MAILPORTAL_PREPARE))
         || !m->up)

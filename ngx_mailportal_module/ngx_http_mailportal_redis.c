@@ -17,6 +17,7 @@ typedef struct {
     ngx_http_mailportal_redis_t     *redis;
     ngx_http_mailportal_reply_pt     handler;
     void                            *data;
+    ngx_msec_t                       wait;
     ngx_msec_t                       deadline;
 } ngx_http_mailportal_call_t;
 
@@ -41,6 +42,11 @@ static void ngx_http_mailportal_redis_connected(const redisAsyncContext *ac,
     int status);
 static void ngx_http_mailportal_redis_disconnected(
     const redisAsyncContext *ac, int status);
+static ngx_http_mailportal_call_t *ngx_http_mailportal_redis_call(
+    ngx_http_mailportal_redis_t *m, ngx_msec_t extra,
+    ngx_http_mailportal_reply_pt handler, void *data);
+static ngx_int_t ngx_http_mailportal_redis_queued(
+    ngx_http_mailportal_redis_t *m, ngx_http_mailportal_call_t *call, int rc);
 static void ngx_http_mailportal_redis_reply(redisAsyncContext *ac,
     void *reply, void *data);
 
@@ -129,12 +135,34 @@ ngx_http_mailportal_redis_send(ngx_http_mailportal_redis_t *m,
 
 
 ngx_int_t
+ngx_http_mailportal_redis_send_formatted(ngx_http_mailportal_redis_t *m,
+    ngx_str_t *command, ngx_http_mailportal_reply_pt handler, void *data)
+{
+    ngx_http_mailportal_call_t  *call;
+
+    if (!m->up) {
+        return NGX_DECLINED;
+    }
+
+    call = ngx_http_mailportal_redis_call(m, 0, handler, data);
+
+    if (call == NULL) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_mailportal_redis_queued(m, call,
+                redisAsyncFormattedCommand(m->context,
+                                           ngx_http_mailportal_redis_reply,
+                                           call, (char *) command->data,
+                                           command->len));
+}
+
+
+ngx_int_t
 ngx_http_mailportal_redis_queue(ngx_http_mailportal_redis_t *m,
     struct mp_cmd *cmd, ngx_msec_t extra, ngx_http_mailportal_reply_pt handler,
     void *data)
 {
-    ngx_msec_t                    wait;
-    ngx_queue_t                  *q;
     const char                  **argv;
     ngx_http_mailportal_call_t   *call;
 
@@ -144,6 +172,26 @@ ngx_http_mailportal_redis_queue(ngx_http_mailportal_redis_t *m,
         return NGX_DECLINED;
     }
 
+    call = ngx_http_mailportal_redis_call(m, extra, handler, data);
+
+    if (call == NULL) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_http_mailportal_redis_queued(m, call,
+                redisAsyncCommandArgv(m->context,
+                                      ngx_http_mailportal_redis_reply, call,
+                                      (int) cmd->argc, argv, cmd->lens));
+}
+
+
+static ngx_http_mailportal_call_t *
+ngx_http_mailportal_redis_call(ngx_http_mailportal_redis_t *m,
+    ngx_msec_t extra, ngx_http_mailportal_reply_pt handler, void *data)
+{
+    ngx_queue_t                 *q;
+    ngx_http_mailportal_call_t  *call;
+
     if (!ngx_queue_empty(&m->free)) {
         q = ngx_queue_head(&m->free);
         ngx_queue_remove(q);
@@ -152,21 +200,25 @@ ngx_http_mailportal_redis_queue(ngx_http_mailportal_redis_t *m,
     } else {
         call = ngx_alloc(sizeof(ngx_http_mailportal_call_t), m->log);
         if (call == NULL) {
-            return NGX_DECLINED;
+            return NULL;
         }
     }
-
-    wait = ngx_http_mailportal_conf()->timeout + extra;
 
     call->redis = m;
     call->handler = handler;
     call->data = data;
-    call->deadline = ngx_current_msec + wait;
+    call->wait = ngx_http_mailportal_conf()->timeout + extra;
+    call->deadline = ngx_current_msec + call->wait;
 
-    if (redisAsyncCommandArgv(m->context, ngx_http_mailportal_redis_reply,
-                              call, (int) cmd->argc, argv, cmd->lens)
-        != REDIS_OK)
-    {
+    return call;
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_redis_queued(ngx_http_mailportal_redis_t *m,
+    ngx_http_mailportal_call_t *call, int rc)
+{
+    if (rc != REDIS_OK) {
         ngx_queue_insert_head(&m->free, &call->queue);
         return NGX_DECLINED;
     }
@@ -174,7 +226,7 @@ ngx_http_mailportal_redis_queue(ngx_http_mailportal_redis_t *m,
     ngx_queue_insert_tail(&m->calls, &call->queue);
 
     if (!m->watchdog.timer_set) {
-        ngx_add_timer(&m->watchdog, wait);
+        ngx_add_timer(&m->watchdog, call->wait);
     }
 
     return NGX_OK;

@@ -72,6 +72,11 @@ ngx_int_t ngx_http_mailportal_redis_send(ngx_http_mailportal_redis_t *m,
     struct mp_cmd *cmd, ngx_msec_t extra, ngx_http_mailportal_reply_pt handler,
     void *data);
 
+/* the same with a command that is formatted already */
+ngx_int_t ngx_http_mailportal_redis_send_formatted(
+    ngx_http_mailportal_redis_t *m, ngx_str_t *command,
+    ngx_http_mailportal_reply_pt handler, void *data);
+
 /* between redis.c and hello.c */
 ngx_int_t ngx_http_mailportal_redis_queue(ngx_http_mailportal_redis_t *m,
     struct mp_cmd *cmd, ngx_msec_t extra, ngx_http_mailportal_reply_pt handler,

@@ -8,6 +8,8 @@
 
 #include "ngx_http_mailportal.h"
 
+#include <sodium.h>
+
 
 static ngx_int_t ngx_http_mailportal_push(ngx_http_request_t *r,
     const ngx_str_t *name, const ngx_str_t *value);
@@ -259,25 +261,39 @@ ngx_http_mailportal_etag(ngx_http_request_t *r, const char *tag)
 }
 
 
-/* nginx's own $request_id, so that the access log can be joined */
+/*
+ * Unique, not secret: a random name of the worker, and a number.  $request_id
+ * would take as long as all the rest of an answer from memory; the access log
+ * gets this one by $sent_http_x_request_id.
+ */
 
 ngx_str_t *
 ngx_http_mailportal_request_id(ngx_http_request_t *r)
 {
-    ngx_http_mailportal_ctx_t        *ctx;
-    ngx_http_variable_value_t        *vv;
-    ngx_http_mailportal_main_conf_t  *mmcf;
+    u_char                     *p;
+    ngx_http_mailportal_ctx_t  *ctx;
+
+    static uint64_t  name[2];
 
     ctx = ngx_http_mailportal_ctx(r);
 
-    if (ctx->request_id.len == 0) {
-        mmcf = ngx_http_get_module_main_conf(r, ngx_http_mailportal_module);
-        vv = ngx_http_get_indexed_variable(r, mmcf->request_id);
+    if (ctx->request_id.len) {
+        return &ctx->request_id;
+    }
 
-        if (vv && vv->valid && !vv->not_found) {
-            ctx->request_id.data = vv->data;
-            ctx->request_id.len = vv->len;
-        }
+    if (name[0] == 0) {
+        randombytes_buf(name, sizeof(name));
+    }
+
+    name[1]++;
+
+    p = ngx_pnalloc(r->pool, 2 * sizeof(name));
+
+    if (p) {
+        ctx->request_id.data = p;
+        ctx->request_id.len = 2 * sizeof(name);
+
+        (void) ngx_hex_dump(p, (u_char *) name, sizeof(name));
     }
 
     return &ctx->request_id;
