@@ -173,21 +173,35 @@ ctl_init_check(struct ctl *ctl, bool settings, bool lists,
 }
 
 
+/* What is there; version_r and lists_r are filled if so. */
+static enum mp_status
+ctl_init_look(struct ctl *ctl, struct mp_version *version_r,
+              bool *has_settings_r, char lists_r[32], struct mp_error *err)
+{
+    /*
+     * The lists are looked at first: another init that runs meanwhile makes
+     * them last, and must not look like lists without settings.
+     */
+    enum mp_status status = ctl_lists_head(ctl, lists_r, err);
+
+    if (status == MP_OK) {
+        status = ctl_settings_head(ctl, version_r, err);
+        *has_settings_r = status == MP_OK;
+    }
+
+    return status == MP_NOT_FOUND ? MP_OK : status;
+}
+
+
 enum mp_status
 ctl_init(struct ctl *ctl, struct mp_error *err)
 {
     struct mp_version version;
     char lists[32];
-    bool has_settings, has_lists;
-    enum mp_status status = ctl_settings_head(ctl, &version, err);
+    bool has_settings = false, has_lists;
+    enum mp_status status =
+        ctl_init_look(ctl, &version, &has_settings, lists, err);
 
-    if (status != MP_OK && status != MP_NOT_FOUND) {
-        return status;
-    }
-
-    has_settings = status == MP_OK;
-
-    status = ctl_lists_head(ctl, lists, err);
     if (status != MP_OK) {
         return status;
     }

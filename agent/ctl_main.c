@@ -439,7 +439,7 @@ main(int argc, char **argv)
 
     if (line.version) {
         (void) puts("mailportal-ctl " MP_VERSION);
-        return EX_OK;
+        return ctl_answer(MP_OK, &err);
     }
 
     row = ctl_command_find(&used, argc, argv);
@@ -451,7 +451,7 @@ main(int argc, char **argv)
             ctl_help();
         }
 
-        return EX_OK;
+        return ctl_answer(MP_OK, &err);
     }
 
     if (row == NULL) {
