@@ -114,6 +114,7 @@ mp_list_free(struct mp_list *list)
 /*
  * Fingerprints of a name and its parents from one walk, right to left: that
  * of a name is the keyed hash of its first label and of its parent's hash.
+ * Memory is slow, so each slot is asked for as soon as it is known.
  */
 static unsigned int
 mp_list_hash(const struct mp_list *list, const struct mp_domain *domain,
@@ -132,6 +133,7 @@ mp_list_hash(const struct mp_list *list, const struct mp_domain *domain,
 
         memcpy(&hashes[i], in, MP_HASH_SIZE);
         hashes[i] &= ~(uint64_t) MP_TABLE_KINDS;
+        mp_table_prefetch(&list->entries, hashes[i]);
         end = starts[i] == 0 ? 0 : (size_t) starts[i] - 1;
     }
 
@@ -261,11 +263,6 @@ mp_list_find(const struct mp_list *list, const struct mp_domain *domain,
     uint64_t hashes[MP_DOMAIN_LABELS];
     unsigned int count = mp_list_hash(list, domain, starts, hashes);
     unsigned char kinds;
-
-    /* memory is slow: ask for all of it before waiting for the first */
-    for (unsigned int i = 0; i < count; i++) {
-        mp_table_prefetch(&list->entries, hashes[i]);
-    }
 
     for (unsigned int i = 0; i < count; i++) {
         kinds = mp_list_kinds(list, hashes[i], now);

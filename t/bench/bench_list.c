@@ -20,12 +20,13 @@
 static const unsigned char bench_key[MP_LIST_KEY_SIZE] = "0123456789abcde";
 
 
+/* Time of this process only: the list never waits for anybody. */
 static double
 bench_now(void)
 {
     struct timespec now;
 
-    (void) clock_gettime(CLOCK_MONOTONIC, &now);
+    (void) clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
 
     return (double) now.tv_sec + (double) now.tv_nsec / 1e9;
 }
