@@ -146,6 +146,25 @@ mp_take_count(uint64_t *count_r, const json_t *object, const char *key)
 }
 
 
+/* Cuts what does not fit, between two characters. */
+static void
+mp_take_cut(char *text_r, size_t size, const char *text)
+{
+    size_t len = strlen(text);
+
+    if (len >= size) {
+        len = size - 1;
+
+        while (len > 0 && ((unsigned char) text[len] & 0xc0) == 0x80) {
+            len--;
+        }
+    }
+
+    memcpy(text_r, text, len);
+    text_r[len] = '\0';
+}
+
+
 static bool
 mp_take_problems(struct mp_heartbeat *hb, const json_t *object)
 {
@@ -165,8 +184,7 @@ mp_take_problems(struct mp_heartbeat *hb, const json_t *object)
             return false;
         }
 
-        (void) snprintf(place, sizeof(hb->problem[0]), "%s",
-                        json_string_value(text));
+        mp_take_cut(place, sizeof(hb->problem[0]), json_string_value(text));
     }
 
     return true;

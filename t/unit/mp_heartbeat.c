@@ -248,6 +248,11 @@ a_long_problem_is_cut(void **state)
     (void) snprintf(list, sizeof(list), "[\"%0200d\"]", 0);
     assert_int_equal(parse(&hb, with("[]", list), NULL), MP_OK);
     assert_int_equal(strlen(hb.problem[0]), sizeof(hb.problem[0]) - 1);
+
+    /* and not within a character */
+    (void) snprintf(list, sizeof(list), "[\"%0126d\xc3\xa4\"]", 0);
+    assert_int_equal(parse(&hb, with("[]", list), NULL), MP_OK);
+    assert_int_equal(strlen(hb.problem[0]), sizeof(hb.problem[0]) - 2);
 }
 
 
