@@ -1,0 +1,186 @@
+#!/usr/bin/perl
+
+# What the components say of themselves: nodes, about, health and metrics.
+
+use warnings;
+use strict;
+
+use Test::More;
+
+use lib 't/lib';
+use Test::Mailportal;
+
+my $t = Test::Mailportal->new();
+my %master = (role => 'MasterAdmin');
+
+
+sub heartbeat {
+	my ($component, $node, %more) = @_;
+	my %hb = (component => $component, node => $node, version => '9.8.7',
+		pid => 42, settings => 1, lists => '5-0', whitelist => 3,
+		blacklist => 4, lag_ms => 7, stale => JSON::PP::false,
+		problems => [], %more);
+
+	$t->redis('SET', "mp:{hb}:$component:$node",
+		Test::Mailportal::json()->encode(\%hb), 'EX', 30);
+	$t->redis('HSET', 'mp:{hb}:index', "$component:$node", time());
+	return;
+}
+
+
+sub node {
+	my ($res, $component, $node) = @_;
+
+	my ($found) = grep { $_->{component} eq $component
+		&& $_->{node} eq $node } @{ $res->{json}{nodes} // [] };
+	return $found // {};
+}
+
+
+# nodes
+
+my $own = $t->wait_for(sub {
+	my $n = node($t->api(GET => '/nodes', %master), 'nginx',
+		$t->env('MP_NODE'));
+	($n->{settings} // 0) == 1 ? $n : undef;
+}, 10, 'its own heartbeat');
+ok($own, 'nginx itself is a node');
+is($own->{stale}, JSON::PP::false, 'and not stale');
+is_deeply($own->{problems}, [], 'without problems');
+
+heartbeat('milter', 'mx1');
+heartbeat('milter', 'mx2', settings => 0, stale => JSON::PP::true,
+	problems => ["Redis says \"no\"\n"]);
+$t->redis('HSET', 'mp:{hb}:index', 'milter:gone', 1700000000);
+$t->redis('SET', 'mp:{hb}:milter:odd', '{"component":"milter"}');
+$t->redis('HSET', 'mp:{hb}:index', 'milter:odd', time());
+$t->redis('SET', 'mp:{hb}:milter:liar', '{}');
+heartbeat('agent', 'a-1');
+$t->redis('RENAME', 'mp:{hb}:agent:a-1', 'mp:{hb}:milter:liar');
+$t->redis('HSET', 'mp:{hb}:index', 'milter:liar', time());
+$t->redis('HSET', 'mp:{hb}:index', $_, 5)
+	for 'nonsense', 'x:<script>', ':x', "milter:a\nb", 'milter:';
+
+my $res = $t->api(GET => '/nodes', %master);
+is($res->{status}, 200, 'the nodes are answered');
+is($res->{json}{stale}, JSON::PP::false, 'from Redis');
+is(node($res, 'milter', 'mx1')->{lag_ms}, 7, 'with their heartbeats');
+is(node($res, 'milter', 'mx1')->{version}, '9.8.7', 'and builds');
+is(node($res, 'milter', 'mx2')->{problems}[0], "Redis says \"no\"\n",
+	'and problems in words');
+is(node($res, 'milter', 'gone')->{stale}, JSON::PP::true,
+	'a node without a heartbeat is stale');
+is(node($res, 'milter', 'gone')->{problems}[0],
+	'no heartbeat since 2023-11-14T22:13:20Z', 'and says since when');
+like(node($res, 'milter', 'odd')->{problems}[0], qr/cannot be read/,
+	'a heartbeat that is none is said to be so');
+like(node($res, 'milter', 'liar')->{problems}[0], qr/cannot be read/,
+	'and so is that of somebody else');
+is(scalar(grep { $_->{node} =~ /[<\n]|^$/ } @{ $res->{json}{nodes} }), 0,
+	'names that are none are left out');
+is(join(' ', map { "$_->{component}:$_->{node}" } @{ $res->{json}{nodes} }),
+	join(' ', sort map { "$_->{component}:$_->{node}" }
+		@{ $res->{json}{nodes} }), 'in order');
+
+
+# about
+
+$res = $t->api(GET => '/about', role => 'DomainAdmin');
+is($res->{status}, 200, 'a DomainAdmin may ask what runs');
+like($res->{json}{api}, qr/^\d+\.\d+/, 'the API has a version');
+like($res->{json}{gui}, qr/^\d+\.\d+/, 'and the pages');
+my ($mx1) = grep { $_->{node} eq 'mx1' } @{ $res->{json}{components} };
+is_deeply($mx1, { component => 'milter', node => 'mx1', build => '9.8.7' },
+	'and each component');
+is(scalar(grep { $_->{node} eq 'gone' } @{ $res->{json}{components} }), 0,
+	'that is alive');
+
+
+# metrics
+
+$t->redis('HSET', 'mp:{stat}:milter:mx1', 'messages', 12, 'reject', 3,
+	"bad name\n", 1, 'text', 'x', 'minus', -1);
+$t->redis('HSET', 'mp:{stat}:milter:mx2', 'messages', 30);
+
+$res = $t->http(GET => '/metrics');
+is($res->{status}, 200, 'metrics need no session');
+like($res->{headers}{'content-type'},
+	qr{^application/openmetrics-text; version=1\.0\.0}, 'in their type');
+
+my @faults = openmetrics($res->{body});
+is(join("\n", @faults), '', 'and are OpenMetrics');
+my %value = map { /^(\S+) (\S+)$/ ? ($1 => $2) : () }
+	split /\n/, $res->{body};
+is($value{'mailportal_milter_messages_total{node="mx1"}'}, 12,
+	'a counter of one node');
+is($value{'mailportal_milter_messages_total{node="mx2"}'}, 30,
+	'and of the other');
+is($value{'mailportal_alive{component="milter",node="gone"}'}, 0,
+	'who is not alive');
+is($value{'mailportal_alive{component="milter",node="mx1"}'}, 1, 'and who is');
+is($value{'mailportal_redis_up'}, 1, 'Redis is up');
+unlike($res->{body}, qr/bad name|_text_|_minus_/, 'what is no counter is not');
+is($t->http(POST => '/metrics', body => '')->{status}, 405,
+	'metrics are only read');
+
+
+# The rules of the text form: TYPE before its samples, each family in one
+# piece, counters end in _total, EOF at the end.
+
+sub openmetrics {
+	my ($text) = @_;
+	my (%type, %closed, $family, @bad);
+
+	push @bad, 'no EOF' unless $text =~ s/^# EOF\n\z//m;
+
+	for (split /\n/, $text) {
+		if (/^# TYPE ([a-z_:][a-z0-9_:]*) (gauge|counter|info)$/) {
+			push @bad, "$1 again" if exists $type{$1};
+			$type{$family = $1} = $2;
+
+		} elsif (/^# HELP ([a-z_:][a-z0-9_:]*) .+$/) {
+			push @bad, "HELP of $1" if $1 ne $family;
+
+		} elsif (/^([a-z_:][a-z0-9_:]*)(?:\{([^{}]*)\})? (-?\d+(?:\.\d+)?)$/)
+		{
+			my ($name, $labels, $kind) = ($1, $2, $type{$family});
+			my $want = $family . { gauge => '', counter => '_total',
+				info => '_info' }->{$kind};
+			push @bad, "$name in $family" if $name ne $want;
+			push @bad, "labels: $_" if defined $labels && $labels
+				!~ /^(?:[a-z_]+="(?:[^"\\\n]|\\["\\n])*",?)*$/;
+
+		} else {
+			push @bad, "odd line: $_";
+		}
+	}
+
+	return @bad;
+}
+
+
+# health
+
+$res = $t->http(GET => '/healthz');
+is("$res->{status} $res->{json}{status}", '200 ok', 'all is well');
+is_deeply($res->{json}{reasons}, [], 'for no reason');
+
+$t->stop('redis');
+$res = $t->wait_for(sub {
+	my $r = $t->http(GET => '/healthz');
+	$r->{json}{status} eq 'degraded' ? $r : undef;
+}, 10, 'Redis to be missed');
+is($res->{status}, 200, 'without Redis the worker still lives');
+isnt($res->{json}{reasons}[0] // '', '', 'and says what is wrong');
+is($res->{json}{settings}, 1, 'with the settings that it knows');
+
+$res = $t->http(GET => '/metrics');
+is($res->{status}, 200, 'metrics are there without Redis');
+like($res->{body}, qr/^mailportal_redis_up 0$/m, 'and say so');
+is(join("\n", openmetrics($res->{body})), '', 'in their form');
+
+$t->start('redis');
+ok($t->wait_for(sub { $t->http(GET => '/healthz')->{json}{status} eq 'ok' },
+	20, 'Redis to be back'), 'and with Redis all is well again');
+
+$t->done();
