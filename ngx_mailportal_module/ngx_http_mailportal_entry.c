@@ -25,16 +25,14 @@ typedef struct {
 
 static ngx_http_mailportal_edit_t *ngx_http_mailportal_edit(
     ngx_http_request_t *r, ngx_int_t *rc);
-static ngx_int_t ngx_http_mailportal_entry_body(ngx_http_request_t *r,
-    ngx_http_mailportal_edit_t *edit);
+static enum mp_status ngx_http_mailportal_entry_body(
+    ngx_http_mailportal_edit_t *edit, json_t *body, struct mp_error *err);
 static enum mp_status ngx_http_mailportal_entry_comment(
     ngx_http_mailportal_edit_t *edit, json_t *value, struct mp_error *err);
 static enum mp_status ngx_http_mailportal_entry_expires(
     ngx_http_mailportal_edit_t *edit, json_t *value, struct mp_error *err);
 static ngx_int_t ngx_http_mailportal_entry_read(ngx_http_request_t *r,
     ngx_http_mailportal_edit_t *edit, ngx_http_mailportal_step_pt step);
-static ngx_int_t ngx_http_mailportal_entry_head(ngx_http_request_t *r,
-    redisReply *reply);
 static ngx_int_t ngx_http_mailportal_put_write(ngx_http_request_t *r,
     redisReply *reply);
 static void ngx_http_mailportal_entry_keep(ngx_http_request_t *r,
@@ -56,6 +54,8 @@ ngx_int_t
 ngx_http_mailportal_entry_put(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
+    enum mp_status               status;
+    struct mp_error              err;
     ngx_http_mailportal_edit_t  *edit;
 
     edit = ngx_http_mailportal_edit(r, &rc);
@@ -63,9 +63,10 @@ ngx_http_mailportal_entry_put(ngx_http_request_t *r)
         return rc;
     }
 
-    rc = ngx_http_mailportal_entry_body(r, edit);
-    if (rc != NGX_OK) {
-        return rc;
+    status = ngx_http_mailportal_entry_body(edit,
+                                  ngx_http_mailportal_ctx(r)->body, &err);
+    if (status != MP_OK) {
+        return ngx_http_mailportal_fail_error(r, status, &err);
     }
 
     return ngx_http_mailportal_entry_read(r, edit,
@@ -128,37 +129,33 @@ ngx_http_mailportal_edit(ngx_http_request_t *r, ngx_int_t *rc)
 }
 
 
-static ngx_int_t
-ngx_http_mailportal_entry_body(ngx_http_request_t *r,
-    ngx_http_mailportal_edit_t *edit)
+static enum mp_status
+ngx_http_mailportal_entry_body(ngx_http_mailportal_edit_t *edit, json_t *body,
+    struct mp_error *err)
 {
-    json_t                     *value;
-    const char                 *key;
-    enum mp_status              status;
-    struct mp_error             err;
-    ngx_http_mailportal_ctx_t  *ctx;
+    json_t          *value;
+    const char      *key;
+    enum mp_status   status;
 
-    ctx = ngx_http_mailportal_ctx(r);
-
-    json_object_foreach(ctx->body, key, value) {
+    json_object_foreach(body, key, value) {
 
         if (ngx_strcmp(key, "comment") == 0) {
-            status = ngx_http_mailportal_entry_comment(edit, value, &err);
+            status = ngx_http_mailportal_entry_comment(edit, value, err);
 
         } else if (ngx_strcmp(key, "expires") == 0) {
-            status = ngx_http_mailportal_entry_expires(edit, value, &err);
+            status = ngx_http_mailportal_entry_expires(edit, value, err);
 
         } else {
-            status = mp_fail(&err, MP_INVALID, key,
+            status = mp_fail(err, MP_INVALID, key,
                              "no such field; there are comment and expires");
         }
 
         if (status != MP_OK) {
-            return ngx_http_mailportal_fail_error(r, status, &err);
+            return status;
         }
     }
 
-    return NGX_OK;
+    return MP_OK;
 }
 
 
@@ -252,36 +249,24 @@ ngx_http_mailportal_entry_read(ngx_http_request_t *r,
 }
 
 
-/* a write needs a change stream that is not behind what is in force */
-
-static ngx_int_t
-ngx_http_mailportal_entry_head(ngx_http_request_t *r, redisReply *reply)
-{
-    char             id[32];
-    enum mp_status   status;
-    struct mp_error  err;
-
-    status = ngx_http_mailportal_list_head(reply->element[0], id, &err);
-
-    return status == MP_OK ? NGX_OK
-                           : ngx_http_mailportal_fail_error(r, status, &err);
-}
-
-
 static ngx_int_t
 ngx_http_mailportal_put_write(ngx_http_request_t *r, redisReply *reply)
 {
-    ngx_int_t                    rc;
+    char                         id[32];
+    enum mp_status               status;
     struct mp_cmd                cmds[4];
+    struct mp_error              err;
     ngx_http_mailportal_ctx_t   *ctx;
     ngx_http_mailportal_edit_t  *edit;
 
     ctx = ngx_http_mailportal_ctx(r);
     edit = ctx->data;
 
-    rc = ngx_http_mailportal_entry_head(r, reply);
-    if (rc != NGX_OK) {
-        return rc;
+    /* a write needs a stream that is not behind what is in force */
+
+    status = ngx_http_mailportal_list_head(reply->element[0], id, &err);
+    if (status != MP_OK) {
+        return ngx_http_mailportal_fail_error(r, status, &err);
     }
 
     if (ngx_http_mailportal_reply_number(reply->element[2])) {
@@ -442,18 +427,22 @@ ngx_http_mailportal_put_done(ngx_http_request_t *r, redisReply *reply)
 static ngx_int_t
 ngx_http_mailportal_delete_write(ngx_http_request_t *r, redisReply *reply)
 {
-    ngx_int_t                    rc;
+    char                         id[32];
     ngx_str_t                    entry;
+    enum mp_status               status;
     struct mp_cmd                cmds[NGX_HTTP_MAILPORTAL_REMOVE];
+    struct mp_error              err;
     ngx_http_mailportal_ctx_t   *ctx;
     ngx_http_mailportal_edit_t  *edit;
 
     ctx = ngx_http_mailportal_ctx(r);
     edit = ctx->data;
 
-    rc = ngx_http_mailportal_entry_head(r, reply);
-    if (rc != NGX_OK) {
-        return rc;
+    /* a write needs a stream that is not behind what is in force */
+
+    status = ngx_http_mailportal_list_head(reply->element[0], id, &err);
+    if (status != MP_OK) {
+        return ngx_http_mailportal_fail_error(r, status, &err);
     }
 
     if (!ngx_http_mailportal_reply_number(reply->element[1])) {

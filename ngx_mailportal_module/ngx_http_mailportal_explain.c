@@ -27,8 +27,8 @@ typedef struct {
 } ngx_http_mailportal_explain_t;
 
 
-static ngx_int_t ngx_http_mailportal_explain_args(ngx_http_request_t *r,
-    ngx_http_mailportal_explain_t *explain);
+static enum mp_status ngx_http_mailportal_explain_args(ngx_http_request_t *r,
+    ngx_http_mailportal_explain_t *explain, struct mp_error *err);
 static ngx_uint_t ngx_http_mailportal_explain_number(const ngx_str_t *text);
 static ngx_int_t ngx_http_mailportal_explain_ask(ngx_http_request_t *r,
     ngx_http_mailportal_explain_t *explain);
@@ -38,7 +38,7 @@ static void ngx_http_mailportal_explain_match(
     ngx_http_mailportal_explain_t *explain, redisReply *reply);
 static ngx_uint_t ngx_http_mailportal_explain_in(redisReply *members,
     redisReply *expires, size_t i, size_t n);
-static ngx_int_t ngx_http_mailportal_explain_settings(ngx_http_request_t *r,
+static ngx_uint_t ngx_http_mailportal_explain_settings(ngx_http_request_t *r,
     redisReply *reply, struct mp_version *version);
 static ngx_int_t ngx_http_mailportal_explain_send(ngx_http_request_t *r,
     ngx_http_mailportal_explain_t *explain);
@@ -50,7 +50,8 @@ static const char *ngx_http_mailportal_explain_text(
 ngx_int_t
 ngx_http_mailportal_explain_get(ngx_http_request_t *r)
 {
-    ngx_int_t                       rc;
+    enum mp_status                  status;
+    struct mp_error                 err;
     ngx_http_mailportal_ctx_t      *ctx;
     ngx_http_mailportal_explain_t  *explain;
 
@@ -63,9 +64,9 @@ ngx_http_mailportal_explain_get(ngx_http_request_t *r)
 
     ctx->data = explain;
 
-    rc = ngx_http_mailportal_explain_args(r, explain);
-    if (rc != NGX_OK) {
-        return rc;
+    status = ngx_http_mailportal_explain_args(r, explain, &err);
+    if (status != MP_OK) {
+        return ngx_http_mailportal_fail_error(r, status, &err);
     }
 
     mp_address_domain(&explain->domain, NULL, 0,
@@ -81,26 +82,26 @@ ngx_http_mailportal_explain_get(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+static enum mp_status
 ngx_http_mailportal_explain_args(ngx_http_request_t *r,
-    ngx_http_mailportal_explain_t *explain)
+    ngx_http_mailportal_explain_t *explain, struct mp_error *err)
 {
     ngx_str_t  score;
 
     if (ngx_http_mailportal_arg(r, "sender", &explain->sender) != NGX_OK) {
-        return ngx_http_mailportal_fail(r, MP_INVALID, "sender",
+        return mp_fail(err, MP_INVALID, "sender",
                        "is needed: an envelope address, or <> for none");
     }
 
     if (explain->sender.len > 1000) {
-        return ngx_http_mailportal_fail(r, MP_INVALID, "sender",
-                                        "longer than an address can be");
+        return mp_fail(err, MP_INVALID, "sender",
+                       "longer than an address can be");
     }
 
     if (ngx_http_mailportal_arg(r, "score", &score) != NGX_OK
         || score.len == 0)
     {
-        return NGX_OK;
+        return MP_OK;
     }
 
     /* the text ends with a NUL */
@@ -109,13 +110,13 @@ ngx_http_mailportal_explain_args(ngx_http_request_t *r,
         || !mp_score_parse(&explain->score,
                            strtod((const char *) score.data, NULL)))
     {
-        return ngx_http_mailportal_fail(r, MP_INVALID, "score",
-                                        "must be a number as 4 or 3.99");
+        return mp_fail(err, MP_INVALID, "score",
+                       "must be a number as 4 or 3.99");
     }
 
     explain->scored = 1;
 
-    return NGX_OK;
+    return MP_OK;
 }
 
 
@@ -190,7 +191,6 @@ ngx_http_mailportal_explain_ask(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_mailportal_explain_read(ngx_http_request_t *r, redisReply *reply)
 {
-    ngx_int_t                       rc;
     enum mp_status                  status;
     struct mp_error                 err;
     struct mp_version               version;
@@ -200,9 +200,10 @@ ngx_http_mailportal_explain_read(ngx_http_request_t *r, redisReply *reply)
     ctx = ngx_http_mailportal_ctx(r);
     explain = ctx->data;
 
-    rc = ngx_http_mailportal_explain_settings(r, reply->element[0], &version);
-    if (rc != NGX_OK) {
-        return rc;
+    if (!ngx_http_mailportal_explain_settings(r, reply->element[0], &version))
+    {
+        return ngx_http_mailportal_fail(r, MP_REGRESSED, NULL,
+                                        "there are no settings");
     }
 
     status = ngx_http_mailportal_list_head(reply->element[1], explain->lists,
@@ -290,7 +291,7 @@ ngx_http_mailportal_explain_in(redisReply *members, redisReply *expires,
 }
 
 
-static ngx_int_t
+static ngx_uint_t
 ngx_http_mailportal_explain_settings(ngx_http_request_t *r, redisReply *reply,
     struct mp_version *version)
 {
@@ -300,22 +301,17 @@ ngx_http_mailportal_explain_settings(ngx_http_request_t *r, redisReply *reply,
     if (reply->elements == 1
         && mp_version_parse(version, reply->element[0], &err) == MP_OK)
     {
-        return NGX_OK;
+        return 1;
     }
 
     /* gone, or not what we wrote: what is in force goes on */
 
     snapshot = ngx_http_mailportal_snapshot();
 
-    if (snapshot->version.number == 0) {
-        return ngx_http_mailportal_fail(r, MP_REGRESSED, NULL,
-                                        "there are no settings");
-    }
-
     ngx_http_mailportal_ctx(r)->stale = 1;
     *version = snapshot->version;
 
-    return NGX_OK;
+    return version->number != 0;
 }
 
 

@@ -30,8 +30,8 @@ typedef struct {
 } ngx_http_mailportal_page_t;
 
 
-static ngx_int_t ngx_http_mailportal_page_args(ngx_http_request_t *r,
-    ngx_http_mailportal_page_t *page);
+static enum mp_status ngx_http_mailportal_page_args(ngx_http_request_t *r,
+    ngx_http_mailportal_page_t *page, struct mp_error *err);
 static ngx_int_t ngx_http_mailportal_page_cursor(
     ngx_http_mailportal_page_t *page, ngx_str_t *value);
 static ngx_int_t ngx_http_mailportal_page_head(ngx_http_request_t *r,
@@ -55,8 +55,9 @@ static ngx_int_t ngx_http_mailportal_page_send(ngx_http_request_t *r,
 ngx_int_t
 ngx_http_mailportal_list_get(ngx_http_request_t *r)
 {
-    ngx_int_t                    rc;
+    enum mp_status               status;
     struct mp_cmd                cmds[2];
+    struct mp_error              err;
     ngx_http_mailportal_ctx_t   *ctx;
     ngx_http_mailportal_page_t  *page;
 
@@ -75,9 +76,15 @@ ngx_http_mailportal_list_get(ngx_http_request_t *r)
                                 "the lists are whitelist and blacklist");
     }
 
-    rc = ngx_http_mailportal_page_args(r, page);
-    if (rc != NGX_OK) {
-        return rc;
+    status = ngx_http_mailportal_page_args(r, page, &err);
+    if (status != MP_OK) {
+        return ngx_http_mailportal_fail_error(r, status, &err);
+    }
+
+    if (ngx_array_init(&page->entries, r->pool, 128, sizeof(ngx_str_t))
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     mp_cmd_init(&cmds[0]);
@@ -89,9 +96,9 @@ ngx_http_mailportal_list_get(ngx_http_request_t *r)
 }
 
 
-static ngx_int_t
+static enum mp_status
 ngx_http_mailportal_page_args(ngx_http_request_t *r,
-    ngx_http_mailportal_page_t *page)
+    ngx_http_mailportal_page_t *page, struct mp_error *err)
 {
     int64_t    limit;
     ngx_str_t  cursor;
@@ -101,17 +108,17 @@ ngx_http_mailportal_page_args(ngx_http_request_t *r,
     if (ngx_http_mailportal_arg_number(r, "limit", 1, 1000, &limit)
         == NGX_ERROR)
     {
-        return ngx_http_mailportal_fail(r, MP_INVALID, "limit",
-                                        "must be a number from 1 to 1000");
+        return mp_fail(err, MP_INVALID, "limit",
+                       "must be a number from 1 to 1000");
     }
 
     page->limit = (ngx_uint_t) limit;
 
     if (ngx_http_mailportal_arg(r, "q", &page->q) == NGX_OK) {
         if (page->q.len > MP_DOMAIN_MAX) {
-            return ngx_http_mailportal_fail(r, MP_INVALID, "q",
-                               "longer than an entry can be (%d bytes)",
-                               MP_DOMAIN_MAX);
+            return mp_fail(err, MP_INVALID, "q",
+                           "longer than an entry can be (%d bytes)",
+                           MP_DOMAIN_MAX);
         }
 
         ngx_strlow(page->q.data, page->q.data, page->q.len);
@@ -120,11 +127,11 @@ ngx_http_mailportal_page_args(ngx_http_request_t *r,
     if (ngx_http_mailportal_arg(r, "cursor", &cursor) == NGX_OK
         && ngx_http_mailportal_page_cursor(page, &cursor) != NGX_OK)
     {
-        return ngx_http_mailportal_fail(r, MP_INVALID, "cursor",
-                                "not one that an answer has brought");
+        return mp_fail(err, MP_INVALID, "cursor",
+                       "not one that an answer has brought");
     }
 
-    return ngx_array_init(&page->entries, r->pool, 128, sizeof(ngx_str_t));
+    return MP_OK;
 }
 
 

@@ -146,7 +146,8 @@ $t->redis('SADD', 'mp:{list}:black', 'old.example');
 $t->redis('ZADD', 'mp:{list}:expires', 4102444800, 'black:old.example');
 is(short(ask('x@old.example', 0)), 'reject blacklist old.example',
 	'an entry that will expire is one');
-$t->redis('ZADD', 'mp:{list}:expires', time() - 1, 'black:old.example');
+$t->redis('ZADD', 'mp:{list}:expires', int(time()) - 1,
+	'black:old.example');
 is(short(ask('x@old.example', 0)), 'pass below -',
 	'an entry that has expired is none');
 

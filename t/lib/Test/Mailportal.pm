@@ -308,7 +308,17 @@ sub _value {
 	);
 
 	die "a key of type $type\n" unless $read{$type};
-	return "$type " . JSON::PP->new->latin1->encode($read{$type}->());
+	return "$type " . _flat($read{$type}->());
+}
+
+
+# Nested replies as one text, in which no two of them look the same.
+
+sub _flat {
+	my ($value) = @_;
+
+	return '[' . join('', map { _flat($_) } @$value) . ']' if ref $value;
+	return defined $value ? length($value) . ":$value" : '-';
 }
 
 
