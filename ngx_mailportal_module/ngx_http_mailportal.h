@@ -7,7 +7,8 @@
  *
  * How a request waits: every function of type _handler_pt or _step_pt returns
  * NGX_AGAIN when it has arranged to be continued (_op, _thread, _body), and
- * otherwise what _send or _fail returned.  Nobody else finalizes.
+ * otherwise what _send or _fail returned, which is never NGX_OK: NGX_DONE, or
+ * an error.  Nobody else finalizes.
  */
 
 
@@ -255,6 +256,7 @@ ngx_int_t ngx_http_mailportal_body_json(ngx_http_request_t *r, size_t max,
  */
 ngx_int_t ngx_http_mailportal_send(ngx_http_request_t *r, ngx_uint_t status,
     struct mp_json *json);
+ngx_int_t ngx_http_mailportal_output(ngx_http_request_t *r, ngx_chain_t *out);
 ngx_int_t ngx_http_mailportal_send_bytes(ngx_http_request_t *r,
     ngx_uint_t status, const char *type, const void *bytes, size_t len);
 ngx_int_t ngx_http_mailportal_begin(ngx_http_request_t *r,

@@ -159,7 +159,7 @@ ngx_http_mailportal_import_piece(ngx_http_request_t *r, u_char *bytes,
 }
 
 
-/* NGX_DECLINED: the piece is eaten up and there are more */
+/* NGX_OK: the piece is eaten up and there are more */
 
 static ngx_int_t
 ngx_http_mailportal_import_slice(ngx_http_request_t *r)
@@ -177,7 +177,7 @@ ngx_http_mailportal_import_slice(ngx_http_request_t *r)
     }
 
     if (!import->last) {
-        return NGX_DECLINED;
+        return NGX_OK;
     }
 
     return import->count ? ngx_http_mailportal_import_ask(r)
@@ -200,7 +200,7 @@ ngx_http_mailportal_import_resume(ngx_http_request_t *r)
 
     rc = ngx_http_mailportal_import_slice(r);
 
-    return rc == NGX_DECLINED ? ngx_http_mailportal_body_resume(r) : rc;
+    return rc == NGX_OK ? ngx_http_mailportal_body_resume(r) : rc;
 }
 
 

@@ -197,7 +197,10 @@ void
 ngx_http_mailportal_continue(ngx_http_request_t *r, ngx_int_t rc)
 {
     if (rc != NGX_AGAIN) {
-        ngx_http_finalize_request(r, rc);
+
+        /* what is answered may still be in buffers: the core sends the rest */
+
+        ngx_http_finalize_request(r, rc == NGX_DONE ? NGX_OK : rc);
     }
 }
 
@@ -244,6 +247,7 @@ ngx_http_mailportal_init_process(ngx_cycle_t *cycle)
     ngx_http_mailportal_follow_start(cycle);
     ngx_http_mailportal_stat_start(cycle);
     ngx_http_mailportal_beat_start(cycle);
+    ngx_http_mailportal_expiry_start(cycle);
 
     return NGX_OK;
 }

@@ -69,14 +69,18 @@ ngx_http_mailportal_send(ngx_http_request_t *r, ngx_uint_t status,
                                    : "application/problem+json",
                                    json->len);
 
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+    if (rc == NGX_ERROR || rc > NGX_OK) {
         return rc;
+    }
+
+    if (r->header_only) {
+        return NGX_DONE;
     }
 
     out.buf = b;
     out.next = NULL;
 
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_mailportal_output(r, &out);
 }
 
 
@@ -97,12 +101,17 @@ ngx_http_mailportal_send_bytes(ngx_http_request_t *r, ngx_uint_t status,
 
     rc = ngx_http_mailportal_begin(r, status, type, len);
 
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+    if (rc == NGX_ERROR || rc > NGX_OK) {
         return rc;
     }
 
+    if (r->header_only) {
+        return NGX_DONE;
+    }
+
     if (len == 0) {
-        return ngx_http_send_special(r, NGX_HTTP_LAST);
+        return ngx_http_send_special(r, NGX_HTTP_LAST) == NGX_ERROR
+                   ? NGX_ERROR : NGX_DONE;
     }
 
     b = ngx_create_temp_buf(r->pool, len);
@@ -117,7 +126,19 @@ ngx_http_mailportal_send_bytes(ngx_http_request_t *r, ngx_uint_t status,
     out.buf = b;
     out.next = NULL;
 
-    return ngx_http_output_filter(r, &out);
+    return ngx_http_mailportal_output(r, &out);
+}
+
+
+/*
+ * The request is answered, whether the client has taken all of it or not;
+ * never NGX_OK, so that a check that has refused is not taken for a passed one
+ */
+
+ngx_int_t
+ngx_http_mailportal_output(ngx_http_request_t *r, ngx_chain_t *out)
+{
+    return ngx_http_output_filter(r, out) == NGX_ERROR ? NGX_ERROR : NGX_DONE;
 }
 
 

@@ -35,11 +35,11 @@ ngx_http_mailportal_stream(ngx_http_request_t *r, const char *type,
 
     rc = ngx_http_mailportal_begin(r, NGX_HTTP_OK, type, -1);
 
-    if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
+    if (rc == NGX_ERROR || rc > NGX_OK) {
         return rc;
     }
 
-    return more(r);
+    return r->header_only ? NGX_DONE : more(r);
 }
 
 
@@ -106,8 +106,12 @@ ngx_http_mailportal_stream_drain(ngx_http_request_t *r, ngx_chain_t *in)
     ngx_chain_update_chains(r->pool, &ctx->free, &ctx->busy, &in,
                             (ngx_buf_tag_t) &ngx_http_mailportal_module);
 
-    if (rc == NGX_ERROR || ctx->last) {
+    if (rc == NGX_ERROR) {
         return rc;
+    }
+
+    if (ctx->last) {
+        return NGX_DONE;
     }
 
     if (ctx->busy == NULL) {

@@ -22,6 +22,7 @@ void ngx_http_mailportal_follow_stop(void);
 
 void ngx_http_mailportal_stat_start(ngx_cycle_t *cycle);
 void ngx_http_mailportal_beat_start(ngx_cycle_t *cycle);
+void ngx_http_mailportal_expiry_start(ngx_cycle_t *cycle);
 
 
 #endif /* _NGX_HTTP_MAILPORTAL_WORKER_H_INCLUDED_ */

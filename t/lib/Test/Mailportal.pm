@@ -369,18 +369,23 @@ sub sign_in {
 sub role {
 	my ($self, $role) = @_;
 
-	return $self->{cookies}{$role} //= $role eq 'MasterAdmin'
-		? $self->sign_in($self->env('MP_ADMIN'),
-			$self->env('MP_ADMIN_PASSWORD'))
-		: $self->sign_in($self->_domain_admin());
+	return $self->{cookies}{$role}
+		//= $self->sign_in($self->credentials($role));
 }
 
 
-sub _domain_admin {
-	my ($self) = @_;
-	my $password = 'a-domain-admin-of-tests';
-	my $file = $self->write_file('domain-admin.pw', "$password\n");
+# (user, password) of a MasterAdmin or DomainAdmin, made when first asked for.
 
+sub credentials {
+	my ($self, $role) = @_;
+
+	return ($self->env('MP_ADMIN'), $self->env('MP_ADMIN_PASSWORD'))
+		if $role eq 'MasterAdmin';
+
+	my $password = 'a-domain-admin-of-tests';
+	return ('tenant', $password) if $self->{tenant}++;
+
+	my $file = $self->write_file('domain-admin.pw', "$password\n");
 	my ($rc, $out) = $self->ctl('admin', 'add', 'tenant', '--role',
 		'domain', '--password-file', $file);
 	die "admin add: $out\n" if $rc;
