@@ -105,7 +105,7 @@ sub read_answer {
 		status => $status, headers => \%h, body => $body,
 		whole => $whole,
 		json => ($h{'content-type'} // '') =~ /\bjson\b/
-			? eval { JSON::PP->new->utf8->allow_nonref
+			? scalar eval { JSON::PP->new->utf8->allow_nonref
 				->decode($body) } : undef,
 	};
 }
