@@ -162,6 +162,9 @@ mpm_session_header(struct mpm_session *session,
 
     if (scored || mpm_spoof_is(name)) {
         (void) mpm_spoof_add(&session->spoof, name);
+
+        /* nor is it for the scanner: rspamd gives five points for X-Spam */
+        return;
     }
 
     if (session->collect) {

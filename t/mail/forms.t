@@ -60,16 +60,17 @@ $mail->enforced('u@xn--bcher-kva.example', 550);
 $mail->enforced('u@gut.xn--bcher-kva.example', 250);
 $mail->enforced('u@good.bad.example', 250);
 
-my $session = $mail->session();
-
 
 sub answered {
 	my ($form, $code, $what) = @_;
 
+	# Postfix ends a session that makes too many errors
+	my $session = $mail->session();
+
 	utf8::encode($form);
 	my $reply = $session->cmd("MAIL FROM:$form");
 	like($reply, qr/^$code/, $what);
-	$session->cmd('RSET');
+	$session->quit();
 	return;
 }
 
@@ -103,6 +104,5 @@ for my $form ('<u@[192.0.2.1]>', '<u@[IPv6:2001:db8::1]>', '<>', '<u>') {
 
 answered('<u@bücher.example>', 501,
 	'U-labels without SMTPUTF8 are refused by Postfix itself');
-$session->quit();
 
 $mail->done();

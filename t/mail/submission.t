@@ -26,8 +26,8 @@ like($smtp->cmd("RCPT TO:<$user>"), qr/^5/, 'but wants a password');
 $smtp->quit();
 
 $smtp = $t->smtp_open(port => 'submission', auth => [$user, 'wrong']);
-like($smtp->mail_from($user) . $smtp->cmd("RCPT TO:<$user>"), qr/^5/m,
-	'and the right one');
+$smtp->mail_from($user);
+like($smtp->cmd("RCPT TO:<$user>"), qr/^5/, 'and the right one');
 $smtp->quit();
 
 my $sent = $mail->send(from => $user, score => 50,

@@ -6,7 +6,7 @@ use warnings;
 use strict;
 
 use Exporter 'import';
-use POSIX qw/ strftime /;
+use POSIX ();
 use Time::HiRes qw/ sleep time /;
 
 use Test::Mailportal;
@@ -45,10 +45,11 @@ sub session {
 sub text {
 	my ($self, %m) = @_;
 	my $id = $m{subject};
-	my @lines = (@{ $m{first} // [] },
-		'From: Somebody <somebody@stranger.example>',
+	my $from = ($m{from} // '') =~ /^[\w.-]+@[\w.-]+\z/
+		? $m{from} : 'somebody@stranger.example';
+	my @lines = (@{ $m{first} // [] }, "From: Somebody <$from>",
 		"To: <$m{to}>", "Subject: $id",
-		'Date: ' . strftime('%a, %d %b %Y %H:%M:%S +0000', gmtime),
+		'Date: ' . POSIX::strftime('%a, %d %b %Y %H:%M:%S +0000', gmtime),
 		"Message-ID: <$id\@stranger.example>", 'MIME-Version: 1.0',
 		'Content-Type: text/plain; charset=us-ascii');
 
