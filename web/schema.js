@@ -36,20 +36,22 @@ export function labelOf(groups, field) {
   return field;
 }
 
-/*
- * The pairs [lower, upper] as one chain, lowest first: [[b, c], [a, b]] gives
- * [a, b, c].
- */
+/* The ids of the pairs [lower, upper], lowest first. */
 export function chainOf(order) {
-  const uppers = new Set(order.map(([, upper]) => upper));
-  const next = new Map(order);
   const chain = [];
+  let pairs = order;
 
-  let id = order.map(([lower]) => lower).find((lower) => !uppers.has(lower));
+  while (pairs.length > 0) {
+    const lowest = pairs.map(([lower]) => lower)
+      .find((id) => !pairs.some(([, upper]) => upper === id));
 
-  while (id !== undefined && !chain.includes(id)) {
-    chain.push(id);
-    id = next.get(id);
+    if (lowest === undefined) {
+      break;
+    }
+    chain.push(lowest);
+    pairs = pairs.filter(([lower]) => lower !== lowest);
   }
-  return chain;
+  const rest = order.map(([, upper]) => upper);
+
+  return [...new Set([...chain, ...rest])];
 }

@@ -2,6 +2,8 @@
 
 'use strict';
 
+const { createHash } = require('node:crypto');
+
 const {
   is, isHacked, ok, redis, run, session, shows, signIn, until, url,
 } = require('./browser.js');
@@ -104,10 +106,16 @@ function stranger() {
   for (let i = 0; i < pairs.length; i += 2) {
     fields.set(pairs[i], pairs[i + 1]);
   }
+  const next = Number(id.split('-')[0]) + 1;
+
   fields.set('prev', fields.get('h'));
   fields.set('actor', PAYLOADS[1]);
-  redis('XADD', 'mp:{cfg}:log', 'NOMKSTREAM',
-    `${Number(id.split('-')[0]) + 1}-0`, ...[...fields].flat());
+  fields.set('h', createHash('sha256').update([
+    next, ...['epoch', 'prev', 'actor', 'at', 'req', 'doc']
+      .map((name) => fields.get(name)),
+  ].join('\n')).digest('hex'));
+  redis('XADD', 'mp:{cfg}:log', 'NOMKSTREAM', `${next}-0`,
+    ...[...fields].flat());
 }
 
 async function signInNames(portal) {

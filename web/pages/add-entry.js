@@ -66,7 +66,8 @@ export function AddEntry({ list, words, onAdded }) {
       <${Inputs} draft=${draft} type=${type} problem=${problem}
         first=${first} />
       <button type="submit" class="main"
-        aria-disabled=${busy || draft.entry.trim() === ''}>${words.verb}</button>
+        aria-disabled=${busy || draft.entry.trim() === ''}>
+        ${words.verb}</button>
       <${Refused} problem=${problem} words=${words}
         onMove=${() => add(true)} />
     </form>`;

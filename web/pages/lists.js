@@ -136,8 +136,9 @@ function Entries({ data, words, q, list, busy, onChange }) {
   return html`
     <${Table} caption=${words.title} rows=${data.entries} busy=${busy}
       keyOf=${(row) => row.entry} columns=${columnsOf(remove)}
-      empty=${q ? html`
-        <p><strong>No entry has “${q}” in it.</strong></p>` : words.empty} />`;
+      empty=${q
+        ? html`<p><strong>No entry has “${q}” in it.</strong></p>`
+        : words.empty} />`;
 }
 
 /* The row goes, the focus stays in the table. */
@@ -197,8 +198,10 @@ const columnsOf = (remove) => [
     silent: true,
     kind: 'act',
     cell: (row) => html`
-      <button type="button" class="quiet" onClick=${(event) => remove(row, event.currentTarget)}
-        aria-label=${`Remove ${row.entry}`}>Remove</button>`,
+      <button type="button" class="quiet"
+        aria-label=${`Remove ${row.entry}`}
+        onClick=${(event) => remove(row, event.currentTarget)}>
+        Remove</button>`,
   },
 ];
 

@@ -37,6 +37,9 @@ const EMPTY = html`
   <p><strong>No node has reported yet.</strong></p>
   <p>Each one does so within seconds of its start.</p>`;
 
+/* Which components have the lists in memory; the others ask Redis. */
+const HOLDERS = new Set(['milter']);
+
 const isWell = (node) => !node.stale && node.problems.length === 0;
 
 const newestOf = (nodes) => ({
@@ -92,8 +95,10 @@ const columnsOf = (newest) => [
     id: 'lists',
     label: 'Lists',
     sort: (row) => (row.blacklist || 0) + (row.whitelist || 0),
-    cell: (row) => html`${showCount(row.blacklist || 0)} blocked,${' '}
-      ${showCount(row.whitelist || 0)} allowed
+    cell: (row) => html`${HOLDERS.has(row.component)
+      ? html`${showCount(row.blacklist)} blocked,${' '}
+          ${showCount(row.whitelist)} allowed`
+      : html`<span class="muted">–</span>`}
       ${compareIds(row.lists, newest.lists) < 0 && html`
         <span class="block"><${Badge} kind="warn">behind<//></span>`}`,
   },

@@ -30,10 +30,11 @@ function Rule({ form }) {
 
   return html`
     <p class="rule" data-kind=${form.broken ? 'bad' : 'good'} role="status">
-      <span class="sign" aria-hidden="true">${form.broken ? '✕' : '✓'}</span>
+      <span class="sign" aria-hidden="true">
+        ${form.broken ? '✕' : '✓'}</span>
       ${form.broken
-        ? html`<span>“${form.broken.lower.setting.label}” must be below${' '}
-            “${form.broken.upper.setting.label}”.</span>`
+        ? html`<span>“${form.broken.lower.setting.label}” must be below
+            ${' '}“${form.broken.upper.setting.label}”.</span>`
         : html`<span>${names.join(' < ')}. Levels that are off do not count.
           </span>`}
     </p>`;
