@@ -271,6 +271,8 @@ ngx_int_t ngx_http_mailportal_fail_error(ngx_http_request_t *r,
     enum mp_status status, const struct mp_error *err);
 ngx_int_t ngx_http_mailportal_fail_faults(ngx_http_request_t *r,
     enum mp_status status, const struct mp_faults *faults);
+
+/* ends with a NUL */
 ngx_str_t *ngx_http_mailportal_request_id(ngx_http_request_t *r);
 
 /*

@@ -308,13 +308,17 @@ ngx_http_mailportal_request_id(ngx_http_request_t *r)
 
     name[1]++;
 
-    p = ngx_pnalloc(r->pool, 2 * sizeof(name));
+    p = ngx_pnalloc(r->pool, 2 * sizeof(name) + 1);
 
     if (p) {
         ctx->request_id.data = p;
         ctx->request_id.len = 2 * sizeof(name);
 
-        (void) ngx_hex_dump(p, (u_char *) name, sizeof(name));
+        p = ngx_hex_dump(p, (u_char *) name, sizeof(name));
+        *p = '\0';
+
+    } else {
+        ctx->request_id.data = (u_char *) "";
     }
 
     return &ctx->request_id;

@@ -55,6 +55,9 @@ my %change = @{ $log->[0][1] };
 is("$change{op} $change{list} $change{d}", 'add black spam.example',
 	'and in the change stream');
 
+is($change{req}, $res->{headers}{'x-request-id'},
+	'with the id that the request was answered with');
+
 my $id = $log->[0][0];
 $res = $t->wait_for(sub {
 	my $r = $t->api(GET => $black, %master);

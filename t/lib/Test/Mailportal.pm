@@ -37,7 +37,7 @@ my %OFFSET = (
 my @BAD = (
 	qr/\[alert\]/, qr/\[emerg\]/, qr/\bPanic\b/, qr/\bpanic:/,
 	qr/Sanitizer/, qr/runtime error:/, qr/SIGSEGV/, qr/signal 11\b/,
-	qr/open socket .* left/,
+	qr/open socket .* left/, qr/worker process \d+ exited with code [1-9]/,
 );
 
 my @live;
@@ -452,7 +452,7 @@ sub alerts {
 	my ($self) = @_;
 	my @found;
 
-	for my $file (glob("$self->{dir}/log/*")) {
+	for my $file (glob("$self->{dir}/log/* $self->{dir}/log/asan/*")) {
 		next unless -f $file;
 		open my $fh, '<:raw', $file or next;
 		while (my $line = <$fh>) {
