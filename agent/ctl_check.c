@@ -75,6 +75,9 @@ static const struct {
     int key;
     const char *part;
 } ctl_rights[] = {
+    /* Redis replays transactions of its append-only file as this user */
+    { "default", true, { "sadd", "", "m" }, MP_KEY_BLACK, NULL },
+    { "default", true, { "hset", "", "f", "v" }, MP_KEY_ADMIN, "x" },
     { "mp-api",
       true,
       { "xadd", "", "NOMKSTREAM", "2-0", "f", "v" },

@@ -158,7 +158,14 @@ sub _tail {
 }
 
 
-sub stop { my ($self, $name) = @_; return $self->_stack('stop', $name); }
+sub stop {
+	my ($self, $name) = @_;
+
+	$self->{redis} = undef if $name eq 'redis';
+	return $self->_stack('stop', $name);
+}
+
+
 sub start { my ($self, $name) = @_; return $self->_stack('start', $name); }
 sub restart { my ($self, $name) = @_; return $self->_stack('restart', $name); }
 
