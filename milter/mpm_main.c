@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sysexits.h>
 #include <unistd.h>
 
@@ -20,8 +22,15 @@
 
 #define MPM_CONFIG_FILE "/etc/mailportal/milter.conf"
 #define MPM_BACKLOG     1024
+#define MPM_WAKE_MSECS  20
 
 static const char mpm_unix[] = "unix:";
+
+/* The thread that runs libmilter. */
+struct mpm_serving {
+    pthread_t main;
+    int rc;
+};
 
 /* libmilter's threads may run until the very end, so that nothing is freed */
 static struct mpm_milter mpm_parts;
@@ -201,18 +210,91 @@ mpm_parts_start(struct mpm_milter *milter, struct mp_error *err)
 }
 
 
-/* libmilter waits for these in a thread of its own; no other may get them. */
+/* The signals that end the program; SIGHUP does so with libmilter. */
 static void
-mpm_signals(void)
+mpm_signals(sigset_t *set_r)
 {
-    sigset_t set;
-
-    (void) sigemptyset(&set);
-    (void) sigaddset(&set, SIGTERM);
-    (void) sigaddset(&set, SIGINT);
-    (void) sigaddset(&set, SIGHUP);
-    (void) pthread_sigmask(SIG_BLOCK, &set, NULL);
+    (void) sigemptyset(set_r);
+    (void) sigaddset(set_r, SIGTERM);
+    (void) sigaddset(set_r, SIGINT);
+    (void) sigaddset(set_r, SIGHUP);
+    (void) pthread_sigmask(SIG_BLOCK, set_r, NULL);
     (void) signal(SIGPIPE, SIG_IGN);
+}
+
+
+static void
+mpm_wake(const char *path)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd < 0) {
+        return;
+    }
+
+    (void) snprintf(address.sun_path, sizeof(address.sun_path), "%s", path);
+    (void) connect(fd, (const struct sockaddr *) &address, sizeof(address));
+    (void) close(fd);
+}
+
+
+static void *
+mpm_serve(void *arg)
+{
+    struct mpm_serving *serving = arg;
+
+    serving->rc = smfi_main() == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
+
+    /* it waits for a signal */
+    (void) pthread_kill(serving->main, SIGTERM);
+
+    return NULL;
+}
+
+
+static void *
+mpm_stop(void *arg)
+{
+    (void) arg;
+    (void) smfi_stop();
+
+    return NULL;
+}
+
+
+/*
+ * Takes mail until a signal comes.  libmilter sees that it is to stop after
+ * five seconds, or after the next connection, and smfi_stop() waits for that:
+ * so it runs beside, and we connect.  A signal goes to the main thread when
+ * that one waits for it, and not to libmilter's own.
+ */
+static int
+mpm_serve_until(const sigset_t *set, const char *path)
+{
+    const struct timespec soon = { 0, MPM_WAKE_MSECS * 1000000 };
+    struct mpm_serving serving = { pthread_self(), EX_SOFTWARE };
+    pthread_t serve, stop;
+
+    if (pthread_create(&serve, NULL, mpm_serve, &serving) != 0) {
+        return EX_OSERR;
+    }
+
+    (void) sigwaitinfo(set, NULL);
+
+    if (pthread_create(&stop, NULL, mpm_stop, NULL) != 0) {
+        return EX_OSERR;
+    }
+
+    /* the end of libmilter is a signal too */
+    while (sigtimedwait(set, NULL, &soon) < 0 && path != NULL) {
+        mpm_wake(path);
+    }
+
+    (void) pthread_join(serve, NULL);
+    (void) pthread_join(stop, NULL);
+
+    return serving.rc;
 }
 
 
@@ -236,8 +318,9 @@ mpm_run(struct mpm_milter *milter)
     struct mp_error err;
     enum mp_status status;
     int rc = EX_SOFTWARE;
+    sigset_t set;
 
-    mpm_signals();
+    mpm_signals(&set);
 
     status = mpm_socket_open(milter, &err);
     if (status != MP_OK) {
@@ -252,7 +335,7 @@ mpm_run(struct mpm_milter *milter)
     if (status == MP_OK) {
         mpm_log(MPM_NOTICE, "mailportal-milter %s is ready at %s", MP_VERSION,
                 milter->config.socket);
-        rc = smfi_main() == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
+        rc = mpm_serve_until(&set, path);
 
         mpm_follow_stop(milter->follow);
         mpm_beat_stop(milter->beat);
