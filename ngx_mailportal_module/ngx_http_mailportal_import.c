@@ -12,7 +12,8 @@
 #include "mp_time.h"
 
 
-#define NGX_HTTP_MAILPORTAL_SLICE     MP_LIST_BATCH   /* lines in a turn */
+#define NGX_HTTP_MAILPORTAL_SLICE     MP_LIST_BATCH   /* cost of a turn */
+#define NGX_HTTP_MAILPORTAL_IDN       25       /* cost of a line with IDNA */
 #define NGX_HTTP_MAILPORTAL_LINE      1024            /* bytes of a line */
 #define NGX_HTTP_MAILPORTAL_SHOWN     256      /* of a line in the report */
 #define NGX_HTTP_MAILPORTAL_REPORTED  100000   /* refused lines, at most */
@@ -25,7 +26,7 @@ typedef struct {
     u_char                            *end;
 
     ngx_uint_t                         line;
-    ngx_uint_t                         sliced; /* lines of this slice */
+    ngx_uint_t                         sliced; /* cost of this slice */
     ngx_uint_t                         added;
     ngx_uint_t                         present;
     ngx_uint_t                         rejected;
@@ -58,6 +59,8 @@ static void ngx_http_mailportal_import_keep(
     ngx_http_mailportal_import_t *import, u_char *pos, size_t len);
 static void ngx_http_mailportal_import_line(
     ngx_http_mailportal_import_t *import, u_char *pos, size_t len);
+static ngx_uint_t ngx_http_mailportal_import_cost(const u_char *pos,
+    size_t len);
 static void ngx_http_mailportal_import_reject(
     ngx_http_mailportal_import_t *import, ngx_uint_t line, const u_char *text,
     size_t len, const char *reason);
@@ -172,7 +175,7 @@ ngx_http_mailportal_import_slice(ngx_http_request_t *r)
 
     ngx_http_mailportal_import_lines(import);
 
-    if (import->sliced == NGX_HTTP_MAILPORTAL_SLICE) {
+    if (import->sliced >= NGX_HTTP_MAILPORTAL_SLICE) {
         return ngx_http_mailportal_import_ask(r);
     }
 
@@ -280,7 +283,7 @@ ngx_http_mailportal_import_line(ngx_http_mailportal_import_t *import,
     import->overlong = 0;
     import->rest = 0;
     import->line++;
-    import->sliced++;
+    import->sliced += ngx_http_mailportal_import_cost(pos, len);
 
     /* what some editors put before the first line */
 
@@ -321,6 +324,23 @@ ngx_http_mailportal_import_line(ngx_http_mailportal_import_t *import,
     }
 
     import->number[import->count++] = import->line;
+}
+
+
+/* a line costs a microsecond, but some 50 when libidn2 has to look at it */
+
+static ngx_uint_t
+ngx_http_mailportal_import_cost(const u_char *pos, size_t len)
+{
+    const u_char  *last;
+
+    for (last = pos + len; pos < last; pos++) {
+        if (*pos >= 0x80) {
+            return NGX_HTTP_MAILPORTAL_IDN;
+        }
+    }
+
+    return 1;
 }
 
 

@@ -119,6 +119,15 @@ is($res->{status}, 413, 'more than 64 MiB is refused before it is read');
 is($t->fingerprint(), $before, 'and not one byte in Redis changed');
 
 
+# lines that cost more than others
+
+$res = import_list('whitelist', join '', map { "bücher$_.example\n" } 1 .. 3000);
+is(counts($res), '200 3000 0 0', 'thousands of U-labels');
+is($t->redis('SCARD', 'mp:{list}:white'), 3001, 'are all there');
+$t->redis('SREM', 'mp:{list}:white', grep { /^xn--/ }
+	@{ $t->redis('SMEMBERS', 'mp:{list}:white') });
+
+
 # a report that is longer than any buffer on its way
 
 $res = import_list('blacklist', "no_domain\n" x 120_000);
@@ -260,6 +269,34 @@ sub head_of_log {
 	return $t->redis('XREVRANGE', 'mp:{list}:log', '+', '-', 'COUNT', 1)
 		->[0][0];
 }
+
+
+# P7: Redis that stops in the middle is no success
+
+$pid = fork() // die "fork: $!\n";
+if ($pid == 0) {
+	my $r = import_list('whitelist', join '',
+		map { "stop$_.example\n" } 1 .. 300_000);
+	$t->write_file('stopped', "$r->{status} " . ($r->{json}{code} // ''));
+	POSIX::_exit(0);
+}
+
+my $redis = $t->redis_as('mp-ops');
+ok($t->wait_for(sub { $redis->do('SCARD', 'mp:{list}:white') > 1000 }, 30),
+	'an import is under way');
+kill 'STOP', $t->pid('redis');
+waitpid $pid, 0;
+kill 'CONT', $t->pid('redis');
+like($t->read_file('stopped'), qr/^50[34] (?:redis-away|timeout)$/,
+	'P7: an import that Redis did not take is not answered with success');
+ok($t->wait_for(sub {
+	$t->api(GET => '/lists/whitelist?limit=1', cookie => $cookie)
+		->{status} == 200
+}, 20), 'and afterwards all goes on');
+is(counts(import_list('whitelist', join '',
+	map { "stop$_.example\n" } 1 .. 300_000)) =~ s/^200 \d+ \d+ //r, '0',
+	'the same import again brings the rest');
+is($t->redis('SCARD', 'mp:{list}:white'), 300_000, 'and nothing is missing');
 
 
 # KiB of all workers
