@@ -72,6 +72,11 @@ enum mp_status ctl_settings_head(struct ctl *ctl, struct mp_version *version_r,
 enum mp_status ctl_lists_head(struct ctl *ctl, char id_r[32],
                               struct mp_error *err);
 
+/* ctl_check.c */
+
+/* MP_REDIS_UNSAFE when Redis would forget transactions in a restart. */
+enum mp_status ctl_replay_check(struct ctl *ctl, struct mp_error *err);
+
 /* ctl_nodes.c */
 
 /* Whether a node has settings or lists in force, and which one. */

@@ -361,6 +361,45 @@ ctl_check_refused(struct ctl *ctl, struct ctl_report *report,
 }
 
 
+/*
+ * Redis 7.0 replays the transactions of its append-only file in the name of
+ * the default user, and leaves out, without a word to anybody, what that one
+ * may not do (redis/redis issue 14541).
+ */
+enum mp_status
+ctl_replay_check(struct ctl *ctl, struct mp_error *err)
+{
+    const struct {
+        const char *words[5];
+    } rows[] = {
+        { { "exec" } },
+        { { "sadd", mp_key(MP_KEY_BLACK), "m" } },
+        { { "hset", mp_key(MP_KEY_BLACK_INFO), "f", "v" } },
+        { { "xadd", mp_key(MP_KEY_LISTS), "*", "f", "v" } },
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        bool allowed = false;
+        enum mp_status status =
+            ctl_dryrun(ctl, "default", rows[i].words, 5, &allowed, err);
+
+        if (status != MP_OK) {
+            return status;
+        }
+
+        if (!allowed) {
+            return mp_fail(err, MP_REDIS_UNSAFE, "default",
+                           "may not %s: a restart of Redis would leave out "
+                           "what transactions wrote; set the default user "
+                           "of conf/redis/users.acl",
+                           rows[i].words[0]);
+        }
+    }
+
+    return MP_OK;
+}
+
+
 /* Whoever does not sign in must be nobody. */
 static enum mp_status
 ctl_check_default(struct ctl *ctl, struct ctl_report *report,
@@ -405,6 +444,15 @@ ctl_check_users(struct ctl *ctl, struct ctl_report *report,
 {
     unsigned int faults = report->faults;
     enum mp_status status = ctl_check_default(ctl, report, err);
+
+    if (status == MP_OK) {
+        status = ctl_replay_check(ctl, err);
+    }
+
+    if (status == MP_REDIS_UNSAFE) {
+        ctl_say(report, CTL_FAULT, err->field, err->text);
+        status = MP_OK;
+    }
 
     if (status == MP_OK) {
         status = ctl_check_rights(ctl, report, err);

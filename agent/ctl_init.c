@@ -199,8 +199,11 @@ ctl_init(struct ctl *ctl, struct mp_error *err)
     struct mp_version version;
     char lists[32];
     bool has_settings = false, has_lists;
-    enum mp_status status =
-        ctl_init_look(ctl, &version, &has_settings, lists, err);
+    enum mp_status status = ctl_replay_check(ctl, err);
+
+    if (status == MP_OK) {
+        status = ctl_init_look(ctl, &version, &has_settings, lists, err);
+    }
 
     if (status != MP_OK) {
         return status;

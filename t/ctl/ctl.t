@@ -164,6 +164,19 @@ for my $unsafe (['appendonly', 'no', 'yes'],
 	$server->do('CONFIG', 'SET', $name, $good);
 }
 
+# redis/redis issue 14541: replayed in the name of the default user
+
+$server->do('ACL', 'SETUSER', 'default', 'off', 'resetkeys', '-@all');
+changes_nothing('init on a Redis that forgets transactions is refused', sub {
+	my $run = ctl('init');
+	is($run->{rc}, 78, 'init refuses a default user without rights');
+	like($run->{err}, qr/default: may not exec: .*users\.acl/,
+		'and says what to set');
+});
+like(ctl('check')->{out}, qr/^fault +default +may not exec/m,
+	'check finds it too');
+$server->do('ACL', 'LOAD');
+
 $server->do('REPLICAOF', '127.0.0.1', 1);
 is(ctl('init')->{rc}, 75, 'init refuses a replica');
 is(ctl('check')->{rc}, 78, 'check says that it is one');
