@@ -14,6 +14,7 @@
 #define NGX_HTTP_MAILPORTAL_SHORT   5000       /* entries that are sorted */
 #define NGX_HTTP_MAILPORTAL_ROUNDS  20         /* SSCANs in one request */
 #define NGX_HTTP_MAILPORTAL_COUNT   "2000"     /* elements in one SSCAN */
+#define NGX_HTTP_MAILPORTAL_SEARCH  "10000"    /* when few come back */
 
 
 typedef struct {
@@ -41,6 +42,8 @@ static ngx_int_t ngx_http_mailportal_page_sorted(ngx_http_request_t *r,
 static int ngx_libc_cdecl ngx_http_mailportal_page_cmp(const void *one,
     const void *two);
 static ngx_int_t ngx_http_mailportal_page_scan(ngx_http_request_t *r);
+static void ngx_http_mailportal_page_pattern(struct mp_cmd *cmd,
+    const ngx_str_t *q);
 static ngx_int_t ngx_http_mailportal_page_scanned(ngx_http_request_t *r,
     redisReply *reply);
 static ngx_int_t ngx_http_mailportal_page_add(ngx_http_request_t *r,
@@ -303,10 +306,42 @@ ngx_http_mailportal_page_scan(ngx_http_request_t *r)
      */
     mp_cmd_init(&cmd);
     mp_cmd_texts(&cmd, "SSCAN", mp_key(page->list->set), page->cursor,
-                 "COUNT", NGX_HTTP_MAILPORTAL_COUNT, NULL);
+                 "COUNT", page->q.len ? NGX_HTTP_MAILPORTAL_SEARCH
+                                      : NGX_HTTP_MAILPORTAL_COUNT, NULL);
+
+    if (page->q.len) {
+        mp_cmd_text(&cmd, "MATCH");
+        ngx_http_mailportal_page_pattern(&cmd, &page->q);
+    }
 
     return ngx_http_mailportal_op(r, &cmd, 1, NGX_HTTP_MAILPORTAL_READ,
                                   ngx_http_mailportal_page_scanned);
+}
+
+
+/* a pattern in which every byte of q stands for itself */
+
+static void
+ngx_http_mailportal_page_pattern(struct mp_cmd *cmd, const ngx_str_t *q)
+{
+    size_t   i;
+    u_char   pattern[2 * MP_DOMAIN_MAX + 2];
+    u_char  *p;
+
+    p = pattern;
+    *p++ = '*';
+
+    for (i = 0; i < q->len; i++) {
+        if (ngx_strchr("*?[]^-\\", q->data[i]) && q->data[i]) {
+            *p++ = '\\';
+        }
+
+        *p++ = q->data[i];
+    }
+
+    *p++ = '*';
+
+    mp_cmd_add(cmd, pattern, p - pattern);
 }
 
 

@@ -256,6 +256,12 @@ do {
 } while (defined $cursor && ++$pages < 500);
 
 is("@found", 'w29999.example', 'and searched whole');
+is(names($t->api(GET => "$white?q=w00\\*", %master)), '',
+	'a pattern is no pattern there either');
+is(names($t->api(GET => "$white?q=%5B0-9%5D", %master)), '',
+	'whatever it is');
+is(names($t->api(GET => "$white?q=00007.EXAMPLE", %master)),
+	'w00007.example', 'and case does not matter');
 
 
 # a stream that is gone is not an empty list

@@ -165,6 +165,9 @@ $res = $t->http(GET => '/healthz');
 is("$res->{status} $res->{json}{status}", '200 ok', 'all is well');
 is_deeply($res->{json}{reasons}, [], 'for no reason');
 
+# what each worker has seen, it remembers
+
+$t->api(GET => '/nodes', %master) for 1 .. 40;
 $t->stop('redis');
 $res = $t->wait_for(sub {
 	my $r = $t->http(GET => '/healthz');
@@ -173,6 +176,15 @@ $res = $t->wait_for(sub {
 is($res->{status}, 200, 'without Redis the worker still lives');
 isnt($res->{json}{reasons}[0] // '', '', 'and says what is wrong');
 is($res->{json}{settings}, 1, 'with the settings that it knows');
+
+my @stale = map { $t->api(GET => '/nodes', %master) } 1 .. 20;
+is(scalar(grep { $_->{status} !~ /^(?:200|503)$/ } @stale), 0,
+	'P6: without Redis the nodes are a 503');
+my ($known) = grep { $_->{status} == 200 } @stale;
+is($known->{json}{stale}, JSON::PP::true,
+	'P6: or what the worker saw last, and it says so');
+is($known->{headers}{'mailportal-stale'}, 1, 'P6: in a header too');
+like($known->{json}{as_of}, qr/^\d{4}-.*Z$/, 'P6: and since when');
 
 $res = $t->http(GET => '/metrics');
 is($res->{status}, 200, 'metrics are there without Redis');
