@@ -194,7 +194,7 @@ async function run(script) {
     await script(new Portal(browser));
   } catch (error) {
     ok(false, 'the script runs to its end');
-    console.log(String(error.stack).replace(/^/gm, '# '));
+    console.log(String(error.cause || error.stack).replace(/^/gm, '# '));
   }
   is(broken.join('\n'), '', 'no exception, no violation of the policy');
   await browser.close();

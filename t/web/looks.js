@@ -32,6 +32,7 @@ run(async (portal) => {
   await everyPage(portal, 'light', { colorScheme: 'light' });
   await everyPage(portal, 'dark', { colorScheme: 'dark' });
   await everyPage(portal, '320 px', { viewport: { width: 320, height: 640 } });
+  await light(portal);
   await theme(portal);
   await narrowMenu(portal);
   await still(portal);
@@ -68,6 +69,19 @@ async function check(page, name) {
 
   is(found.join('\n'), '', `${name}: no serious finding of axe`);
   is(await overflow(page), 0, `${name}: nothing to scroll sideways`);
+}
+
+/* What the first page costs on a slow line, compressed. */
+async function light(portal) {
+  const page = await portal.open('');
+
+  await page.getByLabel('Password').waitFor();
+  const bytes = await page.evaluate(() => performance.getEntries()
+    .reduce((sum, entry) => sum + (entry.encodedBodySize || 0), 0));
+
+  ok(bytes > 5000 && bytes < 30 * 1024,
+    `the first page takes less than 30 KiB (${bytes} bytes)`);
+  await page.context().close();
 }
 
 async function theme(portal) {
