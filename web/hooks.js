@@ -96,9 +96,3 @@ export function useId() {
   }
   return id.current;
 }
-
-export function useNow(every) {
-  const [now, setNow] = useState(Date.now());
-  usePoll(() => setNow(Date.now()), every);
-  return now;
-}

@@ -26,7 +26,7 @@ export function plural(number, one, many = `${one}s`) {
 /* "just now", "4 min ago", "in 3 days" */
 export function showAgo(text, now = Date.now()) {
   const seconds = Math.round((now - new Date(text).getTime()) / 1000);
-  const size = span(Math.abs(seconds));
+  const size = about(Math.abs(seconds));
 
   if (Math.abs(seconds) < 5) {
     return 'just now';
@@ -34,13 +34,17 @@ export function showAgo(text, now = Date.now()) {
   return seconds > 0 ? `${size} ago` : `in ${size}`;
 }
 
-/* "45 s", "2 min 10 s", "3 h", "12 days" */
+/* "45 s", "2 min 10 s", to wait for */
 export function span(seconds) {
+  return seconds > MINUTE && seconds % MINUTE > 0
+    ? `${Math.floor(seconds / MINUTE)} min ${seconds % MINUTE} s`
+    : about(seconds);
+}
+
+/* "45 s", "2 min", "3 h", "12 days" */
+function about(seconds) {
   if (seconds < MINUTE) {
     return `${seconds} s`;
-  }
-  if (seconds < 10 * MINUTE && seconds % MINUTE > 0) {
-    return `${Math.floor(seconds / MINUTE)} min ${seconds % MINUTE} s`;
   }
   if (seconds < HOUR) {
     return `${Math.round(seconds / MINUTE)} min`;
@@ -51,8 +55,11 @@ export function span(seconds) {
   return plural(Math.round(seconds / DAY), 'day');
 }
 
-/* "12 ms", "1.2 s" */
+/* "under 1 ms", "12 ms", "1.2 s" */
 export function showMsecs(msecs) {
+  if (msecs < 1) {
+    return 'under 1 ms';
+  }
   return msecs < 1000 ? `${msecs} ms` : `${(msecs / 1000).toFixed(1)} s`;
 }
 

@@ -1,7 +1,7 @@
 /* Which version is in force at each node, and what is wrong there. */
 
 import { html } from '../vendor/preact.js';
-import { useNow, useResource } from '../hooks.js';
+import { useNodes } from '../nodes.js';
 import { plural, showCount, showMsecs } from '../text.js';
 import { compareIds } from '../ui/force.js';
 import { Badge, Loaded, Notice } from '../ui/notice.js';
@@ -11,9 +11,7 @@ import { Table } from '../ui/table.js';
 const EVERY_MSECS = 2000;
 
 export default function Nodes() {
-  const resource = useResource('/nodes', { every: EVERY_MSECS });
-
-  useNow(EVERY_MSECS);
+  const resource = useNodes(EVERY_MSECS);
 
   return html`
     <${PageHead} title="In force at each node">

@@ -5,6 +5,7 @@
 
 import { html } from '../vendor/preact.js';
 import { useId } from '../hooks.js';
+import { showValue } from '../text.js';
 
 /* children(id, attributes) draws the control. */
 export function Field({ label, help, error, children, hint }) {
@@ -26,9 +27,9 @@ export function Field({ label, help, error, children, hint }) {
 }
 
 export function SettingField({ setting, type, draft, stored, error, onDraft }) {
-  const hint = setting.default === null || setting.default === ''
-    || setting.default === undefined || setting.type === 'secret'
-    ? null : `default ${setting.default}`;
+  const usual = showValue(setting.default);
+  const hint = usual === 'none' || setting.type === 'secret'
+    ? null : `default ${usual}`;
 
   return html`
     <${Field} label=${setting.label} help=${setting.doc} error=${error}

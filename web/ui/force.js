@@ -4,7 +4,7 @@
  */
 
 import { html, useEffect, useState } from '../vendor/preact.js';
-import { useResource } from '../hooks.js';
+import { useNodes } from '../nodes.js';
 import { showMsecs } from '../text.js';
 import { Badge } from './notice.js';
 
@@ -13,7 +13,7 @@ const PATIENCE_MSECS = 20000;
 
 export function InForce({ settings = null, lists = null }) {
   const [waiting, setWaiting] = useState(true);
-  const { data } = useResource('/nodes', { every: waiting ? ASK_MSECS : 0 });
+  const { data } = useNodes(waiting ? ASK_MSECS : 0);
   const nodes = data ? data.nodes : [];
   const has = (node) => (settings === null || node.settings >= settings)
     && (lists === null || compareIds(node.lists, lists) >= 0);

@@ -2,7 +2,7 @@
 
 import { html, useEffect, useState } from '../vendor/preact.js';
 import { session, signOut } from '../api.js';
-import { useResource } from '../hooks.js';
+import { useNodes } from '../nodes.js';
 import { href, place } from '../router.js';
 import { menuOf, target } from '../routes.js';
 import { useStore } from '../store.js';
@@ -84,7 +84,7 @@ async function leave() {
 
 /* Do all nodes run the newest version?  In words, not by colour alone. */
 function Light() {
-  const { data } = useResource('/nodes', { every: LIGHT_MSECS });
+  const { data } = useNodes(LIGHT_MSECS);
 
   if (!data) {
     return html`<p class="light muted">…</p>`;

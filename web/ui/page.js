@@ -15,10 +15,10 @@ export function PageHead({ title, children, actions }) {
 }
 
 /* A moment: how long ago, the exact time on hover and for machines. */
-export function Time({ at, now, none = 'never' }) {
+export function Time({ at, none = 'never' }) {
   if (!at) {
     return html`<span class="muted">${none}</span>`;
   }
   return html`
-    <time datetime=${at} title=${showTime(at)}>${showAgo(at, now)}</time>`;
+    <time datetime=${at} title=${showTime(at)}>${showAgo(at)}</time>`;
 }
