@@ -208,9 +208,7 @@ ngx_http_mailportal_op_allowed(ngx_http_request_t *r, ngx_uint_t flags)
 
     m = &ngx_http_mailportal_command;
 
-    if (!(flags & (NGX_HTTP_MAILPORTAL_WRITE|NGX_HTTP_MAILPORTAL_PREPARE))
-        || !m->up)
-    {
+    if (!(flags & (NGX_HTTP_MAILPORTAL_WRITE|NGX_HTTP_MAILPORTAL_PREPARE))) {
         return MP_OK;
     }
 

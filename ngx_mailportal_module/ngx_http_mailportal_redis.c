@@ -42,6 +42,8 @@ static void ngx_http_mailportal_redis_connected(const redisAsyncContext *ac,
     int status);
 static void ngx_http_mailportal_redis_disconnected(
     const redisAsyncContext *ac, int status);
+static ngx_uint_t ngx_http_mailportal_redis_takes(
+    ngx_http_mailportal_redis_t *m);
 static ngx_http_mailportal_call_t *ngx_http_mailportal_redis_call(
     ngx_http_mailportal_redis_t *m, ngx_msec_t extra,
     ngx_http_mailportal_reply_pt handler, void *data);
@@ -121,12 +123,24 @@ ngx_http_mailportal_redis_drop(ngx_http_mailportal_redis_t *m)
 }
 
 
+/*
+ * A new worker is asked before it has said hello: its commands queue behind
+ * that.  In an outage nobody waits for a connection that may not come.
+ */
+
+static ngx_uint_t
+ngx_http_mailportal_redis_takes(ngx_http_mailportal_redis_t *m)
+{
+    return m->up || (m->context && !m->complained && !m->stopping);
+}
+
+
 ngx_int_t
 ngx_http_mailportal_redis_send(ngx_http_mailportal_redis_t *m,
     struct mp_cmd *cmd, ngx_msec_t extra, ngx_http_mailportal_reply_pt handler,
     void *data)
 {
-    if (!m->up) {
+    if (!ngx_http_mailportal_redis_takes(m)) {
         return NGX_DECLINED;
     }
 
@@ -140,7 +154,7 @@ ngx_http_mailportal_redis_send_formatted(ngx_http_mailportal_redis_t *m,
 {
     ngx_http_mailportal_call_t  *call;
 
-    if (!m->up) {
+    if (!ngx_http_mailportal_redis_takes(m)) {
         return NGX_DECLINED;
     }
 
@@ -281,8 +295,7 @@ ngx_http_mailportal_redis_watchdog(ngx_event_t *ev)
         return;
     }
 
-    ngx_log_error(NGX_LOG_ERR, m->log, 0,
-                  "redis %s: no answer in time, connection dropped", m->name);
+    ngx_http_mailportal_redis_complain(m, 0, "dropped", "no answer in time");
 
     ngx_http_mailportal_redis_drop(m);
 }
@@ -357,7 +370,10 @@ ngx_http_mailportal_redis_connect(ngx_http_mailportal_redis_t *m)
     if (ngx_http_mailportal_redis_attach(m, ac) != NGX_OK) {
         redisAsyncFree(ac);
         ngx_http_mailportal_redis_retry_later(m);
+        return;
     }
+
+    ngx_http_mailportal_redis_hello(m);
 }
 
 
@@ -562,8 +578,6 @@ ngx_http_mailportal_redis_connected(const redisAsyncContext *ac, int status)
     }
 
     m->connected = 1;
-
-    ngx_http_mailportal_redis_hello(m);
 }
 
 

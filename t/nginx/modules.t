@@ -26,9 +26,15 @@ is(join(' ', sort grep { !/^(?:__|_init|_fini)/ } @symbols),
 	'only what nginx looks for is exported');
 
 
-# directives
+# directives; ASan wants to be loaded first
 
 my $n = 0;
+my @asan;
+
+if ($t->build() =~ /sanitize$/) {
+	chomp(my $library = `gcc -print-file-name=libasan.so`);
+	@asan = ("LD_PRELOAD=$library", 'ASAN_OPTIONS=detect_leaks=0');
+}
 
 sub configure {
 	my ($main, $location) = @_;
@@ -38,7 +44,7 @@ sub configure {
 		. "thread_pool mailportal threads=1 max_queue=1;\n"
 		. "events {}\nhttp {\naccess_log off;\n$main\n"
 		. "server { listen 127.0.0.1:1; location / { $location } }\n}\n");
-	my ($rc, $out) = $t->program('nginx', '-t', '-p', $t->dir() . '/', '-c',
+	my ($rc, $out) = $t->program('env', @asan, 'nginx', '-t', '-p', $t->dir() . '/', '-c',
 		$path, '-e', $t->dir() . '/test-conf.out');
 	return $rc == 0 ? '' : $out;
 }
