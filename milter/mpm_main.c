@@ -280,7 +280,9 @@ mpm_serve_until(const sigset_t *set, const char *path)
         return EX_OSERR;
     }
 
-    (void) sigwaitinfo(set, NULL);
+    /* a process that is stopped and goes on gets no signal, but EINTR */
+    while (sigwaitinfo(set, NULL) < 0) {
+    }
 
     if (pthread_create(&stop, NULL, mpm_stop, NULL) != 0) {
         return EX_OSERR;
