@@ -393,14 +393,14 @@ ngx_http_mailportal_op_finish(ngx_http_request_t *r,
 {
     redisReply  *error;
 
-    if (op->refused != MP_OK) {
-        return ngx_http_mailportal_op_failed(r, op->refused);
-    }
-
     error = ngx_http_mailportal_op_error(reply);
 
     if ((reply && error == NULL) || (op->flags & NGX_HTTP_MAILPORTAL_RAW)) {
         return op->step(r, error ? error : reply);
+    }
+
+    if (op->refused != MP_OK) {
+        return ngx_http_mailportal_op_failed(r, op->refused);
     }
 
     return ngx_http_mailportal_redis_fail(r, error, op->flags);

@@ -49,6 +49,12 @@ ngx_http_mailportal_problem_handler(ngx_http_request_t *r)
         }
     }
 
+    if (http == NGX_HTTP_TOO_MANY_REQUESTS
+        && ngx_http_mailportal_header(r, "Retry-After", "1") != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
     return ngx_http_mailportal_fail(r, ngx_http_mailportal_problems[i].status,
                                     NULL, "%s",
                                     ngx_http_mailportal_problems[i].text);

@@ -162,9 +162,11 @@ ngx_http_mailportal_change_head(ngx_http_request_t *r,
     ngx_http_mailportal_change_t *change, redisReply *entries)
 {
     struct mp_error                        err;
+    ngx_http_mailportal_session_t         *session;
     const ngx_http_mailportal_snapshot_t  *s;
 
     s = ngx_http_mailportal_snapshot();
+    session = &ngx_http_mailportal_ctx(r)->session;
 
     if (entries->type != REDIS_REPLY_ARRAY || entries->elements != 1) {
         return ngx_http_mailportal_fail(r, MP_REGRESSED, NULL,
@@ -184,6 +186,13 @@ ngx_http_mailportal_change_head(ngx_http_request_t *r,
         return ngx_http_mailportal_fail(r, MP_REGRESSED, NULL,
                                         "Redis is older than the settings "
                                         "in force");
+    }
+
+    if (change->before.number < session->settings) {
+        return ngx_http_mailportal_fail(r, MP_REGRESSED, NULL,
+                                        "Redis is older than what this "
+                                        "session has seen; if that is meant, "
+                                        "sign in again");
     }
 
     if (!change->dry_run && change->before.number != change->seen) {

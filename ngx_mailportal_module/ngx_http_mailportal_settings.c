@@ -132,6 +132,12 @@ ngx_http_mailportal_settings_asked(ngx_http_request_t *r, redisReply *reply)
 
     ctx->data = version;
 
+    /* this worker is younger than what Redis has lost, the session is not */
+
+    if (version->number < ctx->session.settings) {
+        ctx->stale = 1;
+    }
+
     return ngx_http_mailportal_remember(r, version->number,
                                         ngx_http_mailportal_settings_fresh);
 }

@@ -200,6 +200,17 @@ ok(wait_for(sub { open_files() <= $files }, 20),
 	'nothing stays open behind them');
 
 
+# clients that never get to the point
+
+my @slow_ones = map { my $c = sock(); say_to($c, "GET / HTTP/1.1\r\nHo"); $c }
+	1 .. 600;
+ok(works(), 'six hundred half headers do not keep others out');
+ok(wait_for(sub { !grep { my $c = $_; $c->blocking(0);
+	defined sysread($c, my $x, 1) ? 0 : $!{EAGAIN} } @slow_ones }, 20),
+	'and are sent away');
+@slow_ones = ();
+
+
 # replies that are longer than what hiredis reads at once; with time enough,
 # as what is asked is whether they end at all
 
@@ -213,9 +224,9 @@ my %f = @{ $t->redis('XREVRANGE', $log, '+', '-', 'COUNT', 1)->[0][1] };
 $f{doc} = 'x' x (8 << 20);
 $t->redis('XADD', $log, '99-0', %f);
 
-my @slow = grep { $t->api('GET', '/settings/history?limit=1',
+my @failed = grep { $t->api('GET', '/settings/history?limit=1',
 	cookie => $cookie)->{status} != 409 } 1 .. 5;
-is(scalar @slow, 0, 'a reply of 8 MB arrives, and is refused as no version');
+is(scalar @failed, 0, 'a reply of 8 MB arrives, and is refused as no version');
 ok(works(), 'what is in force stays');
 $t->redis('XDEL', $log, '99-0');
 
