@@ -170,4 +170,14 @@ my @took = sort { $a <=> $b } map {
 diag(sprintf 'explain, with its connection: median %.2f ms, 99th of 100 '
 	. '%.2f ms', $took[100], $took[197]);
 
+# settings that Redis has lost are still those in force
+
+$t->redis('DEL', 'mp:{cfg}:log');
+$res = ask('x@a.example', 7.25);
+is(short($res), 'reject reject -', 'P4: lost settings stay in force');
+is($res->{headers}{'mailportal-stale'}, 1, 'P6: and it is said');
+$t->redis('DEL', 'mp:{list}:log');
+is(ask('x@a.example', 7.25)->{json}{code}, 'state-regressed',
+	'lists that Redis has lost cannot be asked');
+
 $t->done();

@@ -244,6 +244,8 @@ is(counts(import_list('whitelist', $exported->{body})), '200 1 0 0',
 $t->api(DELETE => '/lists/whitelist/entries/white.example', cookie => $cookie);
 is($t->api(GET => '/lists/whitelist/export', cookie => $cookie)->{body}, '',
 	'an empty list is an empty file');
+$res = $t->api(HEAD => '/lists/blacklist/export', cookie => $cookie);
+is("$res->{status} '$res->{body}'", "200 ''", 'HEAD brings no body');
 
 my $head = head_of_log();
 $res = import_list('blacklist', join '', map { "m$_.bulk.example\n" } 1 .. 3000);
