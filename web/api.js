@@ -124,8 +124,13 @@ async function read(response) {
   }
   try {
     return await response.json();
-  } catch {
-    return {};
+  } catch (error) {
+    if (error.name === 'AbortError') {
+      throw error;
+    }
+    throw new Problem(response.status, {
+      title: 'The portal’s answer cannot be read',
+    }, null);
   }
 }
 

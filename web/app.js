@@ -1,7 +1,7 @@
 /* The shell: who is signed in, where we are, and what holds for all pages. */
 
 import {
-  html, render, useEffect, useRef, useState,
+  html, render, useEffect, useErrorBoundary, useRef, useState,
 } from './vendor/preact.js';
 import { loadSession, session, turn } from './api.js';
 import { go, place } from './router.js';
@@ -66,6 +66,7 @@ function skip(event) {
 /* The module of a page, its title, and the focus on its heading. */
 function Page({ route, params, query }) {
   const [page, setPage] = useState({ View: null, problem: null });
+  const [error] = useErrorBoundary((failure) => reportError(failure));
   const box = useRef(null);
 
   useEffect(() => {
@@ -76,10 +77,7 @@ function Page({ route, params, query }) {
       ({ default: View }) => here && setPage({ View, problem: null }),
       () => here && setPage({
         View: null,
-        problem: {
-          title: 'The page could not be loaded.',
-          message: 'Reload to get the portal’s newest pages.',
-        },
+        problem: NOT_LOADED,
       }),
     );
     return () => { here = false; };
@@ -93,6 +91,10 @@ function Page({ route, params, query }) {
     moved = moved || page.View !== null;
   }, [page.View]);
 
+  if (error) {
+    return html`
+      <${ProblemNotice} problem=${FAILED} reload=${() => location.reload()} />`;
+  }
   return html`
     <div ref=${box}>
       ${page.problem && html`
@@ -103,6 +105,15 @@ function Page({ route, params, query }) {
         : !page.problem && html`<${Loading} lines=${6} />`}
     </div>`;
 }
+
+const NOT_LOADED = {
+  title: 'The page could not be loaded.',
+  message: 'Reload to get the portal’s newest pages.',
+};
+const FAILED = {
+  title: 'The page has failed.',
+  message: 'This is a fault of the portal. What was saved is saved.',
+};
 
 /* On the first page that is loaded, the focus begins at the top. */
 let moved = false;

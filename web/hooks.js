@@ -34,7 +34,9 @@ export function useResource(path, { every = 0 } = {}) {
     setState((s) => ({ ...s, loading: true }));
     get(path, { signal: abort.signal }).then(
       ({ data, etag }) => {
-        setState({ data, etag, problem: null, loading: false });
+        if (!abort.signal.aborted) {
+          setState({ data, etag, problem: null, loading: false });
+        }
       },
       (problem) => {
         if (!abort.signal.aborted) {

@@ -96,14 +96,17 @@ class Portal {
 }
 
 function watch(page) {
-  page.on('pageerror', (error) => broken.push(`exception: ${error.message}`));
+  page.on('pageerror', (error) => {
+    if (!page.provoking) {
+      broken.push(`exception: ${error.message}`);
+    }
+  });
   page.on('console', (message) => {
     if (/Content.Security.Policy|TrustedHTML|TrustedScript/i
       .test(message.text()) && !page.provoking) {
       broken.push(`policy: ${message.text()}`);
     }
   });
-  page.on('close', () => {});
 }
 
 async function signIn(page, { username, password }) {

@@ -18,6 +18,7 @@ run(async (portal) => {
   await otherList(page, api);
   await paste(page, api);
   await paging(page, api);
+  await failing(portal);
 });
 
 const domain = (page) => page.getByLabel('Domain', { exact: true });
@@ -159,4 +160,20 @@ async function paging(page, api) {
   const text = readFileSync(await download.path(), 'utf8');
 
   is(text.trim().split('\n').length, 162, 'the export has every entry');
+}
+
+/* An answer that no version of the API gives. */
+async function failing(portal) {
+  const page = await portal.signedIn('#/nodes');
+
+  page.provoking = true;
+  await page.route('**/lists/whitelist*', (route) => route.fulfill({
+    json: { entries: 7 },
+  }));
+  await page.evaluate(() => { location.hash = '#/lists/whitelist'; });
+  await shows(page.getByText('The page has failed.'),
+    'a page that fails says so');
+  await page.getByRole('link', { name: 'Nodes' }).click();
+  await shows(page.getByRole('heading', { name: 'In force at each node' }),
+    'and leaves the others alone');
 }

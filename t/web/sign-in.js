@@ -38,7 +38,7 @@ run(async (portal) => {
   await shows(page.locator('.menu'), 'the session outlives a reload');
 
   redis('DEL', ...redis('--scan', '--pattern', 'mp:{sess}:*').split('\n'));
-  await page.getByRole('link', { name: 'Thresholds' }).click();
+  await page.evaluate(() => { location.hash = '#/thresholds'; });
   await shows(page.getByText('Your session has ended.'),
     'when the session has ended one is told');
   await signIn(page, admin);

@@ -15,6 +15,7 @@ import { AddEntry } from './add-entry.js';
 import { LISTS, entryPath } from './list-words.js';
 
 const LIMIT = 50;
+const FIRST = [''];
 
 export default function Lists({ params: { list }, query }) {
   const words = LISTS[list];
@@ -28,18 +29,21 @@ export default function Lists({ params: { list }, query }) {
 
 function List({ list, words, query }) {
   const [typed, setTyped] = useState(query.q || '');
-  const [cursors, setCursors] = useState(['']);
+  const [pages, setPages] = useState({ q: '', cursors: FIRST });
   const [changed, setChanged] = useState(null);
   const q = useDelayed(typed.trim(), 250);
+  const cursors = pages.q === q ? pages.cursors : FIRST;
   const cursor = cursors[cursors.length - 1];
   const resource = useResource(
     withQuery(`/lists/${list}`, { q, cursor, limit: LIMIT }),
   );
 
   useEffect(() => {
-    setCursors(['']);
     go(`lists/${list}`, { q }, { replace: true });
   }, [q]);
+
+  /* The cursors of a search are of no use to another. */
+  const turn = (next) => setPages({ q, cursors: next });
 
   const done = () => {
     setChanged(Date.now());
@@ -74,8 +78,8 @@ function List({ list, words, query }) {
           <${Entries} data=${data} words=${words} q=${q} list=${list}
             busy=${resource.loading} onChange=${done} />
           <${Pager} page=${cursors.length - 1} next=${data.cursor}
-            onPrevious=${() => setCursors(cursors.slice(0, -1))}
-            onNext=${() => setCursors([...cursors, data.cursor])} />`}
+            onPrevious=${() => turn(cursors.slice(0, -1))}
+            onNext=${() => turn([...cursors, data.cursor])} />`}
       <//>
     </section>`;
 }
