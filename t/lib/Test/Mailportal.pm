@@ -131,7 +131,51 @@ sub _stack {
 	}
 
 	waitpid $pid, 0;
-	return $? == 0;
+	my $ok = $? == 0;
+
+	$self->_remember();
+	return $ok;
+}
+
+
+# The servers are ours even when somebody removes the directory in which
+# their pid files are.  A pid alone may be somebody else's by then, so its
+# start time is kept too.
+
+sub _remember {
+	my ($self) = @_;
+
+	for my $file (glob "$self->{dir}/run/*.pid") {
+		my ($pid) = ($self->read_file($file) // '') =~ /^\s*(\d+)/
+			or next;
+		next if exists $self->{pids}{$pid};
+		$self->{pids}{$pid} = _started($pid);
+	}
+
+	return;
+}
+
+
+sub _started {
+	my ($pid) = @_;
+
+	open my $fh, '<', "/proc/$pid/stat" or return;
+	my $stat = readline $fh;
+	return defined $stat && $stat =~ /\) (.*)/
+		? (split / /, $1)[19] : undef;
+}
+
+
+sub _kill_remembered {
+	my ($self) = @_;
+
+	for my $pid (keys %{ $self->{pids} // {} }) {
+		my $was = $self->{pids}{$pid} // next;
+		my $is = _started($pid) // next;
+		kill 'TERM', $pid if $is eq $was;
+	}
+
+	return;
 }
 
 
@@ -496,7 +540,15 @@ sub down {
 	return unless $self->{started};
 	$self->{started} = 0;
 	$self->{redis} = undef;
-	$self->_stack('down');
+
+	if (-d "$self->{dir}/run") {
+		$self->_stack('down');
+
+	} else {
+		Test::More::diag("$self->{dir} was removed under the test");
+		$self->_kill_remembered();
+	}
+
 	return;
 }
 
