@@ -63,7 +63,9 @@ in_force('the milter starts with an empty Redis');
 # what was written anew on purpose is followed
 
 my ($rc, $out) = $t->ctl('init');
-is($rc, 0, 'the operator begins anew') or diag($out);
+isnt($rc, 0, 'the operator does not begin anew by mistake');
+($rc, $out) = $t->ctl(qw/ init --anew /);
+is($rc, 0, 'only on purpose') or diag($out);
 ok($t->wait_for(sub {
 	outcome($mail, $mail->send(from => 'x@bad.example')) eq 'INBOX';
 }, 30, 'the new lists'), 'and the milter follows');

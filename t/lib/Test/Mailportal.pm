@@ -202,16 +202,19 @@ sub _tail {
 }
 
 
-sub stop {
-	my ($self, $name) = @_;
+sub stop { my ($self, $name) = @_; return $self->_verb('stop', $name); }
+sub start { my ($self, $name) = @_; return $self->_verb('start', $name); }
+sub restart { my ($self, $name) = @_; return $self->_verb('restart', $name); }
+
+
+# Our own connection to Redis does not outlive it.
+
+sub _verb {
+	my ($self, $verb, $name) = @_;
 
 	$self->{redis} = undef if $name eq 'redis';
-	return $self->_stack('stop', $name);
+	return $self->_stack($verb, $name);
 }
-
-
-sub start { my ($self, $name) = @_; return $self->_stack('start', $name); }
-sub restart { my ($self, $name) = @_; return $self->_stack('restart', $name); }
 
 
 sub pid {

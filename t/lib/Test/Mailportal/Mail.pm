@@ -234,7 +234,10 @@ sub _traffic {
 sub _progress {
 	my ($self, $file, $count) = @_;
 
-	$self->{t}->wait_for(sub { _lines($file) >= $count }, 120,
+	$self->{t}->wait_for(sub {
+		my @answers = _lines($file);
+		return @answers >= $count;
+	}, 120,
 		"$count messages") or die "no traffic\n";
 	return;
 }
