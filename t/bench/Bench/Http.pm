@@ -7,7 +7,7 @@ use warnings;
 use strict;
 
 use Bench::Portal;
-use Test::Bench qw/ alternate median spawn wrk /;
+use Test::Bench qw/ alternate median pin spawn wrk /;
 
 
 sub import_million {
@@ -33,7 +33,7 @@ sub _settings_body {
 sub settings {
 	my ($bench) = @_;
 	my $nginx = Bench::Portal::nginx(_settings_body());
-	my ($cookie) = Bench::Portal::cookie();
+	my $cookie = Bench::Portal::cookie();
 	my @how = (pids => [$nginx->{worker}]);
 
 	my $results = alternate($bench->rounds(),
@@ -55,13 +55,18 @@ sub settings {
 sub uncached {
 	my ($bench) = @_;
 	my $nginx = Bench::Portal::nginx(_settings_body());
-	my ($cookie, $id) = Bench::Portal::cookie();
-	my @how = (pids => [$nginx->{worker}]);
+	my $cookie = Bench::Portal::cookie();
+	my @how = (pids => [$nginx->{worker}],
+		headers => ["Cookie: $cookie"]);
+	my ($ours, $lua) = map { Test::Mailportal::HTTP::request('127.0.0.1',
+		$nginx->{port}, GET => $_, cookie => $cookie)->{body} }
+		qw{ /api/v1/session /lua };
+
+	die "two answers:\n$ours\n$lua\n" if $ours ne $lua;
 
 	my $results = alternate($bench->rounds(),
-		ours => sub { wrk("$nginx->{url}/api/v1/session", @how,
-			headers => ["Cookie: $cookie"]) },
-		lua => sub { wrk("$nginx->{url}/lua?id=$id", @how) });
+		ours => sub { wrk("$nginx->{url}/api/v1/session", @how) },
+		lua => sub { wrk("$nginx->{url}/lua", @how) });
 
 	$bench->ratio($results, 'ours', 'lua', at_least => 2,
 		name => 'uncached',
@@ -99,17 +104,21 @@ sub signin {
 	my ($bench) = @_;
 	my $t = Bench::Portal::portal();
 	my $nginx = Bench::Portal::nginx(_settings_body());
-	my ($cookie) = Bench::Portal::cookie();
+	my $cookie = Bench::Portal::cookie();
 	my $script = _signin_script();
 	my $seconds = $bench->rounds() * $bench->seconds();
 	my $log = $t->log_file('bench-signin');
 	my @how = (connections => 4, headers => ["Cookie: $cookie"]);
+
+	# hashing threads and worker share the machine, not one processor
+	pin('0-' . ($bench->cpus() - 1), $nginx->{worker});
 
 	my $pid = spawn($log, 'wrk', '-t1', '-c4', "-d${seconds}s",
 		'-s', $script, "$nginx->{url}/api/v1/session");
 	my @busy = map { wrk("$nginx->{url}/api/v1/settings", @how) }
 		1 .. $bench->rounds() - 1;
 	waitpid $pid, 0;
+	pin($Test::Bench::SERVER_CPU, $nginx->{worker});
 	my @calm = map { wrk("$nginx->{url}/api/v1/settings", @how) } 1 .. 2;
 
 	my $signins = $t->read_file($log);

@@ -30,6 +30,7 @@ sub new {
 
 
 sub rounds { return $ENV{BENCH_ROUNDS} // 7; }
+sub cpus { return _machine()->{cpus} || 1; }
 sub seconds { return $ENV{BENCH_SECONDS} // 2; }
 
 
@@ -198,7 +199,7 @@ my @ENDINGS = qw/ example.com example.net example.org test invalid.example /;
 
 sub domain_names {
 	my ($count, $seed) = @_;
-	my ($state, @names) = ($seed // 1);
+	my ($state, @names) = length($seed // '') + 1;
 
 	for my $i (1 .. $count) {
 		my $name = '';
