@@ -25,13 +25,21 @@ my $TICK = 1e6 / POSIX::sysconf(POSIX::_SC_CLK_TCK());
 sub new {
 	my ($class, %opt) = @_;
 
-	return bless { results => [], %opt }, $class;
+	return bless { results => [], load => load(), %opt }, $class;
 }
 
 
-sub rounds { return $ENV{BENCH_ROUNDS} // 7; }
+# How busy the machine is with something else, before we begin.
+
+sub load {
+	open my $fh, '<', '/proc/loadavg' or return;
+	return (split ' ', <$fh>)[0] + 0;
+}
+
+
+sub rounds { return $ENV{BENCH_ROUNDS} // 15; }
 sub cpus { return _machine()->{cpus} || 1; }
-sub seconds { return $ENV{BENCH_SECONDS} // 2; }
+sub seconds { return $ENV{BENCH_SECONDS} // 1; }
 
 
 sub say_now {
@@ -252,13 +260,13 @@ sub ratio {
 	my ($a, $b) = @$results{ $ours, $theirs };
 	my @ratios = map { $a->[$_]{per_second} / $b->[$_]{per_second} }
 		0 .. $#$a;
+	my ($cost_a, $cost_b) = map { median(map { $_->{cpu_us} // 0 } @$_) }
+		$a, $b;
 
 	$self->result(%r, unit => 'ratio', value => median(@ratios), raw => {
 		ratios => \@ratios,
-		cpu_us => {
-			$ours => median(map { $_->{cpu_us} // 0 } @$a),
-			$theirs => median(map { $_->{cpu_us} // 0 } @$b),
-		},
+		cpu_us => { $ours => $cost_a, $theirs => $cost_b },
+		cpu_ratio => $cost_a ? $cost_b / $cost_a : undef,
 		rounds => { $ours => $a, $theirs => $b },
 	});
 	return;
@@ -286,11 +294,12 @@ sub table {
 	my @rows = map { my $cpu = $_->{raw}{cpu_us}; [
 		$_->{what}, _number($_->{value}) . " $_->{unit}", $_->{floor},
 		$_->{floor} eq '-' ? '' : $_->{ok} ? 'ok' : 'MISSED',
-		ref $cpu ? join(', ', map { sprintf '%s %.1f', $_, $cpu->{$_} }
+		ref $cpu ? sprintf('%.2f: %s', $_->{raw}{cpu_ratio} // 0,
+			join ', ', map { sprintf '%s %.1f us', $_, $cpu->{$_} }
 			sort keys %$cpu) : '',
 	] } @{ $self->{results} };
 
-	unshift @rows, [qw/ what measured floor verdict /, 'CPU us each'];
+	unshift @rows, [qw/ what measured floor verdict /, 'by processor time'];
 	my @width = map { my $c = $_; (sort { $b <=> $a }
 		map { length $_->[$c] } @rows)[0] } 0 .. 4;
 
@@ -310,6 +319,7 @@ sub save {
 		at => POSIX::strftime('%Y-%m-%dT%H:%M:%SZ', gmtime),
 		commit => $commit, machine => _machine(),
 		rounds => rounds() + 0, seconds => seconds() + 0,
+		load_before => $self->{load}, load_after => load(),
 		results => $self->{results},
 	});
 	close $fh or die "$path: $!\n";
