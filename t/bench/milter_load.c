@@ -27,6 +27,7 @@
 #define OFFERED_ACTIONS  0x1ffu
 #define OFFERED_PROTOCOL 0x1fffffu
 #define HEADERS          8
+#define BODY             2048
 #define LATENCY_MAX      500000 /* microseconds; longer ones count as this */
 #define TEXT(text)       text, sizeof(text)
 
@@ -35,7 +36,6 @@ struct options {
     const char *domains_file;
     unsigned int connections;
     unsigned int messages; /* per connection */
-    unsigned int body;
     double seconds;
 };
 
@@ -115,7 +115,7 @@ static const struct step steps[] = {
 #define STEPS     (sizeof(steps) / sizeof(steps[0]))
 #define STEP_MAIL 2u
 
-static struct options options = { NULL, NULL, 32, 1, 2048, 5 };
+static struct options options = { NULL, NULL, 32, 1, 5 };
 static struct domains domains;
 static struct totals totals;
 static struct buffer out;
@@ -228,7 +228,7 @@ put_header(struct buffer *buffer, struct connection *connection)
 static void
 put_body(struct buffer *buffer, struct connection *connection)
 {
-    static char body[65535];
+    static char body[BODY];
 
     (void) connection;
 
@@ -236,7 +236,7 @@ put_body(struct buffer *buffer, struct connection *connection)
         memset(body, 'x', sizeof(body));
     }
 
-    put_command(buffer, SMFIC_BODY, body, options.body);
+    put_command(buffer, SMFIC_BODY, body, BODY);
 }
 
 
@@ -452,7 +452,7 @@ static bool
 handle_input(struct connection *connection, bool last)
 {
     uint32_t len;
-    size_t used = 0;
+    size_t used = 0, have;
     ssize_t n;
     int fd = connection->fd;
 
@@ -464,6 +464,7 @@ handle_input(struct connection *connection, bool last)
     }
 
     connection->len += (size_t) n;
+    have = connection->len;
 
     while (connection->len - used > sizeof(len)) {
         memcpy(&len, connection->in + used, sizeof(len));
@@ -482,12 +483,12 @@ handle_input(struct connection *connection, bool last)
             return false;
         }
 
-        /* over, or begun anew with an empty buffer */
-        if (connection->fd == -1 || !connection->negotiated) {
-            return true;
-        }
-
         used += sizeof(len) + len;
+
+        /* over, or begun anew: nobody asked for what is left */
+        if (connection->fd == -1 || !connection->negotiated) {
+            return used == have;
+        }
     }
 
     connection->len -= used;
@@ -631,7 +632,7 @@ parse_options(int argc, char **argv)
 {
     int c;
 
-    while ((c = getopt(argc, argv, "s:c:t:m:d:b:")) != -1) {
+    while ((c = getopt(argc, argv, "s:c:t:m:d:")) != -1) {
         switch (c) {
         case 's':
             options.socket = optarg;
@@ -647,9 +648,6 @@ parse_options(int argc, char **argv)
             break;
         case 'm':
             options.messages = parse_count(optarg, 1000000);
-            break;
-        case 'b':
-            options.body = parse_count(optarg, 65535);
             break;
         default:
             options.socket = NULL;
@@ -670,7 +668,7 @@ main(int argc, char **argv)
     if (options.socket == NULL || strlen(options.socket) > 100) {
         (void) fprintf(stderr, "usage: milter_load -s socket [-c connections] "
                                "[-t seconds]\n    [-m messages each] "
-                               "[-d domains] [-b body bytes]\n");
+                               "[-d domains]\n");
         return 2;
     }
 

@@ -18,6 +18,14 @@ static unsigned long wanted_protocol;
 static unsigned long wanted_actions;
 
 
+/* libmilter sends what a callback returns, awaited or not. */
+static sfsistat
+quiet(unsigned long flag)
+{
+    return (wanted_protocol & flag) != 0 ? SMFIS_NOREPLY : SMFIS_CONTINUE;
+}
+
+
 static sfsistat
 on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
              unsigned long f2, unsigned long f3, unsigned long *f0_r,
@@ -28,7 +36,8 @@ on_negotiate(SMFICTX *ctx, unsigned long f0, unsigned long f1,
     (void) f3;
 
     *f0_r = f0 & wanted_actions;
-    *f1_r = f1 & wanted_protocol;
+    wanted_protocol &= f1;
+    *f1_r = wanted_protocol;
     *f2_r = 0;
     *f3_r = 0;
 
@@ -43,7 +52,7 @@ on_connect(SMFICTX *ctx, char *host, _SOCK_ADDR *address)
     (void) host;
     (void) address;
 
-    return SMFIS_CONTINUE;
+    return quiet(SMFIP_NR_CONN);
 }
 
 
@@ -53,17 +62,27 @@ on_text(SMFICTX *ctx, char *text)
     (void) ctx;
     (void) text;
 
-    return SMFIS_CONTINUE;
+    return quiet(SMFIP_NR_HELO);
 }
 
 
 static sfsistat
-on_envelope(SMFICTX *ctx, char **argv)
+on_mail(SMFICTX *ctx, char **argv)
 {
     (void) ctx;
     (void) argv;
 
-    return SMFIS_CONTINUE;
+    return quiet(SMFIP_NR_MAIL);
+}
+
+
+static sfsistat
+on_rcpt(SMFICTX *ctx, char **argv)
+{
+    (void) ctx;
+    (void) argv;
+
+    return quiet(SMFIP_NR_RCPT);
 }
 
 
@@ -74,7 +93,7 @@ on_header(SMFICTX *ctx, char *name, char *value)
     (void) name;
     (void) value;
 
-    return SMFIS_CONTINUE;
+    return quiet(SMFIP_NR_HDR);
 }
 
 
@@ -85,7 +104,25 @@ on_body(SMFICTX *ctx, unsigned char *bytes, size_t len)
     (void) bytes;
     (void) len;
 
-    return SMFIS_CONTINUE;
+    return quiet(SMFIP_NR_BODY);
+}
+
+
+static sfsistat
+on_data(SMFICTX *ctx)
+{
+    (void) ctx;
+
+    return quiet(SMFIP_NR_DATA);
+}
+
+
+static sfsistat
+on_eoh(SMFICTX *ctx)
+{
+    (void) ctx;
+
+    return quiet(SMFIP_NR_EOH);
 }
 
 
@@ -108,15 +145,15 @@ main(int argc, char **argv)
         .xxfi_version = SMFI_VERSION,
         .xxfi_connect = on_connect,
         .xxfi_helo = on_text,
-        .xxfi_envfrom = on_envelope,
-        .xxfi_envrcpt = on_envelope,
+        .xxfi_envfrom = on_mail,
+        .xxfi_envrcpt = on_rcpt,
         .xxfi_header = on_header,
-        .xxfi_eoh = on_event,
+        .xxfi_eoh = on_eoh,
         .xxfi_body = on_body,
         .xxfi_eom = on_event,
         .xxfi_abort = on_event,
         .xxfi_close = on_event,
-        .xxfi_data = on_event,
+        .xxfi_data = on_data,
         .xxfi_negotiate = on_negotiate,
     };
 

@@ -58,6 +58,7 @@ upstream "local" { default = yes; self_scan = yes; }
 END
 	$t->restart($_) or die "$_ does not start again\n"
 		for qw/ rspamd postfix /;
+	Bench::Portal::prefer_servers();
 
 	return $ready = \%port;
 }
@@ -149,23 +150,42 @@ sub _send {
 }
 
 
+# A letter of ten kilobytes in two forms, as most mail is today.
+
 sub _message {
-	return Bench::Portal::portal()->write_file('message', <<'END');
+	my $head = <<'END';
+Received: from out.elsewhere.example (out.elsewhere.example [192.0.2.25])
+	by relay.elsewhere.example with ESMTPS id 4bKq2x1Wz9z3vR
+	for <alice@demo.example>; Mon, 12 Jan 2026 10:00:03 +0000
+MIME-Version: 1.0
 From: Someone <someone@elsewhere.example>
 To: Alice <alice@demo.example>
+Reply-To: Someone <someone@elsewhere.example>
 Subject: The minutes of the meeting
 Date: Mon, 12 Jan 2026 10:00:00 +0000
 Message-ID: <minutes@elsewhere.example>
-MIME-Version: 1.0
-Content-Type: text/plain; charset=utf-8
+In-Reply-To: <agenda@demo.example>
+References: <agenda@demo.example>
+User-Agent: A mail program
+Content-Language: en
+Content-Type: multipart/alternative; boundary="the-parts"
 
-Hello Alice,
-
-here is what we said on Monday.  The roof is paid for, the garden waits for
-the spring, and Bob writes to the town about the trees.
-
-Kind regards
 END
+	my $text = <<'END';
+here is what we said on Monday.  The roof is paid for, the garden waits for
+the spring, and Bob writes to the town about the trees.  Who has pictures of
+the summer sends them to Carol, please, before the end of the month.
+
+END
+	my $plain = "Hello Alice,\n\n" . $text x 16;
+	my $html = "<html><body><p>Hello Alice,</p>\n"
+		. "<p>$text</p>\n" x 24 . "</body></html>\n";
+
+	return Bench::Portal::portal()->write_file('message', $head
+		. "--the-parts\nContent-Type: text/plain; charset=utf-8\n\n"
+		. "$plain\n--the-parts\n"
+		. "Content-Type: text/html; charset=utf-8\n\n"
+		. "$html\n--the-parts--\n");
 }
 
 

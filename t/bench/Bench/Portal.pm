@@ -9,7 +9,7 @@ use strict;
 
 use Time::HiRes qw/ time /;
 
-use Test::Bench qw/ domain_names finish pin spawn wait_until write_lines /;
+use Test::Bench qw/ domain_names finish pin prefer spawn wait_until write_lines /;
 use Test::Mailportal;
 
 our $MILLION = $ENV{BENCH_DOMAINS} // 1_000_000;
@@ -17,9 +17,21 @@ our $MILLION = $ENV{BENCH_DOMAINS} // 1_000_000;
 my ($portal, $names, $loaded, $nginx);
 
 
+my @servers = qw/ redis rspamd milter dovecot postfix nginx /;
+
+
 sub portal {
-	return $portal //= Test::Mailportal->new(
-		only => [qw/ redis rspamd milter dovecot postfix nginx /]);
+	return $portal //= Test::Mailportal->new(only => \@servers);
+}
+
+
+# Servers have sessions of their own, and a restart makes a new one.
+
+sub prefer_servers {
+	my $t = portal();
+
+	prefer(-15, grep { defined } map { $t->pid($_) } @servers);
+	return;
 }
 
 
@@ -87,6 +99,7 @@ sub nginx {
 		split /\n/, `pgrep -P $pid -f 'worker process'`;
 	pin($Test::Bench::SERVER_CPU, $worker);
 	pin($Test::Bench::LOAD_CPU, $t->pid('redis'));
+	prefer_servers();
 
 	return $nginx = { url => "http://127.0.0.1:$port", pid => $pid,
 		worker => $worker, port => $port };

@@ -13,7 +13,7 @@ use JSON::PP ();
 use POSIX ();
 use Time::HiRes qw/ sleep time /;
 
-our @EXPORT_OK = qw/ median percentile pin cpu_usecs alternate run_json wrk
+our @EXPORT_OK = qw/ median percentile pin prefer cpu_usecs alternate run_json wrk
 	say_now wait_until spawn finish domain_names write_lines /;
 
 our $SERVER_CPU = 1;
@@ -110,6 +110,23 @@ sub pin {
 	my ($cpu, @pids) = @_;
 
 	system("taskset -acp $cpu $_ > /dev/null 2>&1") for @pids;
+	return;
+}
+
+
+# What else the machine does waits; both sides of a ratio get the same.  The
+# kernel weighs sessions first (autogroup), then the processes in them.
+
+sub prefer {
+	my ($nice, @pids) = @_;
+
+	for my $pid (@pids) {
+		eval { setpriority(0, $pid, $nice); };
+		open my $fh, '>', "/proc/$pid/autogroup" or next;
+		print $fh $nice;
+		close $fh;
+	}
+
 	return;
 }
 
