@@ -128,10 +128,9 @@ mpm_judge_mail(struct mpm_milter *milter, struct mpm_session *session,
         && decision.verdict == MP_REJECT)
     {
         mpm_stat_count(milter->stat, MPM_COUNT_BLACKLIST);
-        mpm_log(MPM_INFO, "MAIL from [%s] <%.*s>: %s by %s %s",
-                session->client, MPM_LOGGED, sender,
-                mp_verdict_name(decision.verdict), mp_rule_name(decision.rule),
-                domain.text + match.start);
+        mpm_log(MPM_INFO, "MAIL from [%s] %.*s: %s by %s %s", session->client,
+                MPM_LOGGED, sender, mp_verdict_name(decision.verdict),
+                mp_rule_name(decision.rule), domain.text + match.start);
         mpm_session_reset(session);
 
         return mpm_answer_blocked(ctx, domain.text + match.start,
@@ -199,7 +198,7 @@ mpm_log_scan(const struct mpm_session *session, const struct mpm_mail *mail,
     }
 
     mpm_log(MPM_INFO,
-            "%.32s: from [%s] <%.*s>: %s by %s, score %s, settings version "
+            "%.32s: from [%s] %.*s: %s by %s, score %s, settings version "
             "%" PRIu64 "%s",
             mail->queue_id[0] != '\0' ? mail->queue_id : "NOQUEUE",
             session->client, MPM_LOGGED, mail->sender,
