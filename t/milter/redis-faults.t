@@ -17,7 +17,7 @@ use Time::HiRes qw/ time /;
 my $t = Test::Mailportal->new(only => [qw/ redis /]);
 my $rogue = Test::Mailportal::Rogue->new($t);
 my $m = Test::Mailportal::Milter->new($t, conf => {
-	score_source => 'rspamd', redis_timeout => '500ms',
+	score_source => 'rspamd', redis_timeout => '1s',
 	rspamd_url => 'http://127.0.0.1:' . $rogue->port() });
 my $M = 'Test::Mailportal::Milter';
 
@@ -96,7 +96,7 @@ bad_version('an enormous number',
 	doc => $head->{doc} =~ s/"reject":\d+/"reject":1e308/r);
 bad_version('a setting that nobody knows', doc => with_doc(sub {
 	$_[0]{antispam}{unknown} = 1 }));
-bad_version('ten megabytes', doc => '{"x":"' . 'y' x 10_000_000 . '"}');
+bad_version('four megabytes', doc => '{"x":"' . 'y' x 4_000_000 . '"}');
 still('after bad versions');
 ok($t->wait_for(sub { $m->counter('snapshot_refused') == 9 }, 5),
 	'refusals are counted');
