@@ -59,6 +59,7 @@ typedef enum {
 typedef enum {
     NGX_HTTP_MAILPORTAL_EMPTY = 0,             /* a body is ignored */
     NGX_HTTP_MAILPORTAL_JSON,                  /* an object, in ctx->body */
+    NGX_HTTP_MAILPORTAL_OPTIONAL,              /* JSON, or nothing: NULL */
     NGX_HTTP_MAILPORTAL_TEXT                   /* the handler reads it */
 } ngx_http_mailportal_body_e;
 

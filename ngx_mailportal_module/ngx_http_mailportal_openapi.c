@@ -316,7 +316,8 @@ ngx_http_mailportal_openapi_body(struct mp_json *json,
     text = route->body == NGX_HTTP_MAILPORTAL_TEXT;
 
     mp_json_object(json, "requestBody");
-    mp_json_bool(json, "required", true);
+    mp_json_bool(json, "required",
+                 route->body != NGX_HTTP_MAILPORTAL_OPTIONAL);
     mp_json_number(json, "x-max-bytes", (int64_t) route->max);
     mp_json_object(json, "content");
     mp_json_object(json, text ? "text/plain" : "application/json");

@@ -20,6 +20,8 @@ static ngx_int_t ngx_http_mailportal_not_allowed(ngx_http_request_t *r,
 static ngx_int_t ngx_http_mailportal_authorize(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mailportal_admit(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mailportal_run(ngx_http_request_t *r);
+static ngx_uint_t ngx_http_mailportal_takes_body(ngx_http_request_t *r,
+    const ngx_http_mailportal_route_t *route);
 static ngx_uint_t ngx_http_mailportal_media_type(ngx_http_request_t *r,
     ngx_http_mailportal_body_e body);
 static ngx_uint_t ngx_http_mailportal_is_type(ngx_str_t *value,
@@ -83,7 +85,7 @@ const ngx_http_mailportal_route_t  ngx_http_mailportal_routes[] = {
       "Entries of the whitelist or the blacklist, searched and paged" },
 
     { NGX_HTTP_PUT, ngx_string("lists/{list}/entries/{entry}"),
-      NGX_HTTP_MAILPORTAL_MASTER, 1, NGX_HTTP_MAILPORTAL_JSON, 4096, 0,
+      NGX_HTTP_MAILPORTAL_MASTER, 1, NGX_HTTP_MAILPORTAL_OPTIONAL, 4096, 0,
       ngx_http_mailportal_entry_put,
       "Add an entry, or change its details" },
 
@@ -309,13 +311,13 @@ ngx_http_mailportal_admit(ngx_http_request_t *r)
 
     route = ngx_http_mailportal_ctx(r)->route;
 
-    if (route->body != NGX_HTTP_MAILPORTAL_EMPTY) {
+    if (ngx_http_mailportal_takes_body(r, route)) {
 
         if (!ngx_http_mailportal_media_type(r, route->body)) {
             return ngx_http_mailportal_fail(r, MP_MEDIA_TYPE, NULL,
                                             "Content-Type must be %s",
-                               route->body == NGX_HTTP_MAILPORTAL_JSON
-                               ? "application/json" : "text/plain");
+                               route->body == NGX_HTTP_MAILPORTAL_TEXT
+                               ? "text/plain" : "application/json");
         }
 
         if (r->headers_in.content_length_n > (off_t) route->max) {
@@ -341,11 +343,26 @@ ngx_http_mailportal_run(ngx_http_request_t *r)
 
     route = ngx_http_mailportal_ctx(r)->route;
 
-    if (route->body == NGX_HTTP_MAILPORTAL_JSON) {
+    if (route->body != NGX_HTTP_MAILPORTAL_TEXT
+        && ngx_http_mailportal_takes_body(r, route))
+    {
         return ngx_http_mailportal_body_json(r, route->max, route->handler);
     }
 
     return route->handler(r);
+}
+
+
+/* nothing is sent with a length of 0, or without a word about a body */
+
+static ngx_uint_t
+ngx_http_mailportal_takes_body(ngx_http_request_t *r,
+    const ngx_http_mailportal_route_t *route)
+{
+    return route->body != NGX_HTTP_MAILPORTAL_EMPTY
+           && (route->body != NGX_HTTP_MAILPORTAL_OPTIONAL
+               || r->headers_in.content_length_n > 0
+               || r->headers_in.chunked);
 }
 
 

@@ -77,7 +77,29 @@ is($res->{status}, 200, 'an empty body is no details');
 is($t->redis('ZSCORE', 'mp:{list}:expires', 'black:spam.example'), undef,
 	'and no expiry');
 
+
+# the details are optional, and so is the body that they would be in
+
+for ([{}, 'without a body'], [{ body => '' }, 'with a body of no bytes'],
+	[{ body => '', type => 'application/json' }, 'of JSON without any'])
+{
+	my ($opt, $what) = @$_;
+	$res = $t->api(PUT => entry('whitelist', 'plain.example'), %master,
+		%$opt);
+	is($res->{status}, 201, "a PUT $what adds an entry");
+	is($res->{json}{comment}, undef, 'without a comment');
+	$res = $t->api(DELETE => entry('whitelist', 'plain.example'), %master);
+	is($res->{status}, 204, 'which is removed again');
+}
+
 my $before = $t->fingerprint();
+$res = $t->api(PUT => entry('whitelist', 'plain.example'), %master,
+	body => '{}', type => 'text/plain');
+is($res->{status}, 415, 'what has a body has its type');
+$res = $t->api(PUT => entry('whitelist', 'plain.example'), %master,
+	headers => { 'Sec-Fetch-Site' => 'cross-site' });
+is($res->{status}, 403, 'another site cannot add one without a body either');
+
 $res = $t->api(PUT => entry('whitelist', 'spam.example'), %master, json => {});
 is($res->{status}, 409, 'an entry of the other list is a conflict');
 is($res->{json}{code}, 'conflict', 'which the code says');

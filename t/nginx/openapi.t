@@ -82,6 +82,9 @@ for my $name (sort keys %described) {
 	is(join(', ', @bad), '', "$name is described whole");
 }
 
+is(join(' ', grep { my $body = $described{$_}{requestBody};
+	$body && !$body->{required} } sort keys %described),
+	'put /lists/{list}/entries/{entry}', 'only its body may be left out');
 ok($described{'patch /settings'}{responses}{$_},
 	"a PATCH of the settings can be a $_") for 412, 415, 422, 428, 503;
 ok($described{'post /session'}{responses}{429}, 'a sign-in can be a 429');

@@ -337,6 +337,7 @@ sub _digest {
 	my $except = $opt{except} // qr/^mp:(?:\{(?:hb|stat|sess|auth)\})/;
 	my $sha = Digest::SHA->new(256);
 
+	$self->_wait_for_audit();
 	for my $key (sort @{ $self->_keys() }) {
 		next if $key =~ $except;
 		my $value = $self->_value($key);
@@ -344,6 +345,26 @@ sub _digest {
 	}
 
 	return $sha->hexdigest();
+}
+
+
+# A change is answered before its entry in the audit log is in Redis: that of
+# what was done before must not look like a trace of what is done next.
+
+sub _wait_for_audit {
+	my ($self) = @_;
+	my %missing = map { $_ => 1 } @{ delete $self->{changes} // [] };
+
+	return unless %missing;
+	$self->wait_for(sub {
+		my $log = $self->redis('XREVRANGE', 'mp:{audit}:in', '+', '-');
+		for my $entry (@$log) {
+			my %f = @{ $entry->[1] };
+			delete $missing{$f{req} // ''};
+		}
+		return !%missing;
+	}, 1);
+	return;
 }
 
 
@@ -399,9 +420,12 @@ sub json { return JSON::PP->new->utf8->allow_nonref; }
 
 sub http {
 	my ($self, $method, $path, %opt) = @_;
-
-	return Test::Mailportal::HTTP::request('127.0.0.1',
+	my $res = Test::Mailportal::HTTP::request('127.0.0.1',
 		$self->port('nginx'), $method, $path, %opt);
+
+	push @{ $self->{changes} }, $res->{headers}{'x-request-id'} // ()
+		if $method !~ /^(?:GET|HEAD)$/ && $res->{status} =~ /^2/;
+	return $res;
 }
 
 
