@@ -22,7 +22,7 @@ typedef struct {
     char                             hash[MP_PASSWORD_HASH];
     char                             password[MP_PASSWORD_MAX + 1];
     size_t                           len;
-    bool                             known;    /* there is such an account */
+    bool                             known;    /* and may sign in */
     bool                             right;
 
     char                             name[65];
@@ -35,8 +35,8 @@ static ngx_int_t ngx_http_mailportal_signin_read(ngx_http_request_t *r,
     ngx_http_mailportal_signin_t *s);
 static ngx_int_t ngx_http_mailportal_signin_account(ngx_http_request_t *r,
     redisReply *reply);
-static void ngx_http_mailportal_signin_find(ngx_http_mailportal_signin_t *s,
-    redisReply *account);
+static void ngx_http_mailportal_signin_find(ngx_http_request_t *r,
+    ngx_http_mailportal_signin_t *s, redisReply *account);
 static void ngx_http_mailportal_signin_verify(void *data);
 static ngx_int_t ngx_http_mailportal_signin_verified(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mailportal_signin_create(ngx_http_request_t *r,
@@ -165,11 +165,6 @@ ngx_http_mailportal_signin_read(ngx_http_request_t *r,
 
     ngx_strlow((u_char *) s->name, (u_char *) name, ngx_strlen(name));
 
-    /* for the audit log, until there is a session */
-
-    ngx_cpystrn((u_char *) ngx_http_mailportal_ctx(r)->session.user,
-                (u_char *) s->name, sizeof(s->name));
-
     return NGX_OK;
 }
 
@@ -181,25 +176,37 @@ ngx_http_mailportal_signin_account(ngx_http_request_t *r, redisReply *reply)
 
     s = ngx_http_mailportal_ctx(r)->work;
 
+    ngx_http_mailportal_signin_find(r, s,
+                                reply->element[NGX_HTTP_MAILPORTAL_ATTEMPT]);
+
     if (ngx_http_mailportal_exceeded(reply, 0, NGX_HTTP_MAILPORTAL_ATTEMPTS)) {
-        ngx_http_mailportal_audit(r, "session.create", s->name, MP_THROTTLED);
+        ngx_http_mailportal_audit(r, "session.create",
+                                  ngx_http_mailportal_ctx(r)->session.user,
+                                  MP_THROTTLED);
 
         return ngx_http_mailportal_throttled(r, reply, 0, "at this account");
     }
-
-    ngx_http_mailportal_signin_find(s,
-                                reply->element[NGX_HTTP_MAILPORTAL_ATTEMPT]);
 
     return ngx_http_mailportal_thread(r, s, ngx_http_mailportal_signin_verify,
                                       ngx_http_mailportal_signin_verified);
 }
 
 
+/*
+ * The name of an account is for the audit log.  What is none may be a password
+ * that was typed into the wrong field, and is not for it.
+ */
+
 static void
-ngx_http_mailportal_signin_find(ngx_http_mailportal_signin_t *s,
-    redisReply *account)
+ngx_http_mailportal_signin_find(ngx_http_request_t *r,
+    ngx_http_mailportal_signin_t *s, redisReply *account)
 {
+    char        *user;
     redisReply  *role, *hash, *disabled;
+
+    user = ngx_http_mailportal_ctx(r)->session.user;
+
+    (void) ngx_cpystrn((u_char *) user, (u_char *) "-", sizeof(s->name));
 
     if (account->type != REDIS_REPLY_ARRAY || account->elements != 3) {
         return;
@@ -208,6 +215,11 @@ ngx_http_mailportal_signin_find(ngx_http_mailportal_signin_t *s,
     role = account->element[0];
     hash = account->element[1];
     disabled = account->element[2];
+
+    if (hash->type == REDIS_REPLY_STRING) {
+        (void) ngx_cpystrn((u_char *) user, (u_char *) s->name,
+                           sizeof(s->name));
+    }
 
     if (role->type != REDIS_REPLY_STRING || hash->type != REDIS_REPLY_STRING
         || hash->len >= sizeof(s->hash)
@@ -255,7 +267,8 @@ ngx_http_mailportal_signin_verified(ngx_http_request_t *r)
 
     if (!s->known || !s->right) {
         ngx_http_mailportal_count(NGX_HTTP_MAILPORTAL_SIGNIN_FAILURES);
-        ngx_http_mailportal_audit(r, "session.create", s->name,
+        ngx_http_mailportal_audit(r, "session.create",
+                                  ngx_http_mailportal_ctx(r)->session.user,
                                   MP_CREDENTIALS);
 
         return ngx_http_mailportal_fail(r, MP_CREDENTIALS, NULL,
