@@ -8,9 +8,12 @@
 
 #include "ngx_http_mailportal.h"
 
+#include <sys/resource.h>
+
 
 /* a draining worker is held by timers only, so each task has one */
 #define NGX_HTTP_MAILPORTAL_TASK_TIME  60000
+#define NGX_HTTP_MAILPORTAL_NICE       10
 
 
 typedef struct {
@@ -86,12 +89,17 @@ ngx_http_mailportal_thread(ngx_http_request_t *r, void *data,
 }
 
 
-/* in the thread: no request, no pool, no log */
+/*
+ * In the thread: no request, no pool, no log.  It is nicer than the event
+ * loop, which others wait for; the niceness of Linux is a thread's own.
+ */
 
 static void
 ngx_http_mailportal_thread_run(void *data, ngx_log_t *log)
 {
     ngx_http_mailportal_task_t *t = data;
+
+    (void) setpriority(PRIO_PROCESS, 0, NGX_HTTP_MAILPORTAL_NICE);
 
     t->work(t + 1);
 }
