@@ -10,6 +10,9 @@
 #include "mp_key.h"
 #include "mp_settings_json.h"
 
+/* No document is near this; a larger one is not worth its hash. */
+#define MP_DOC_MAX 65536
+
 /* One field of a stream entry; lent by the reply. */
 struct mp_field {
     const char *text;
@@ -178,6 +181,12 @@ mp_version_parse(struct mp_version *version_r, const redisReply *entry,
         return mp_fail(err, MP_INVALID, "doc",
                        "version %" PRIu64 " has no document",
                        version_r->number);
+    }
+
+    if (doc.len > MP_DOC_MAX) {
+        return mp_fail(err, MP_INVALID, "doc",
+                       "version %" PRIu64 " has a document of %zu bytes",
+                       version_r->number, doc.len);
     }
 
     mp_version_hash(hash, version_r, doc.text, doc.len);

@@ -2,13 +2,17 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 /*
  * A new table is three fifths full, a full one three quarters: it grows by a
  * quarter, and takes 10.7 to 13.4 bytes a fingerprint.
  */
 #define MP_TABLE_LEAST 32
-#define MP_TABLE_MOST  ((size_t) 1 << 40)
+
+/* the size of a huge page where it matters, and of the alignment it needs */
+#define MP_TABLE_PAGE ((size_t) 2 << 20)
+#define MP_TABLE_MOST ((size_t) 1 << 40)
 
 
 static size_t
@@ -25,15 +29,42 @@ mp_table_limit(size_t size)
 }
 
 
+/*
+ * In a large table nearly every look-up misses the TLB as well as the cache:
+ * huge pages, where the kernel has them, save the first.
+ */
+static uint64_t *
+mp_table_slots(size_t size)
+{
+    size_t bytes = size * sizeof(uint64_t);
+    uint64_t *slots;
+
+    if (bytes < 2 * MP_TABLE_PAGE) {
+        return malloc(bytes);
+    }
+
+    bytes = (bytes + MP_TABLE_PAGE - 1) / MP_TABLE_PAGE * MP_TABLE_PAGE;
+    slots = aligned_alloc(MP_TABLE_PAGE, bytes);
+
+    if (slots != NULL) {
+        (void) madvise(slots, bytes, MADV_HUGEPAGE);
+    }
+
+    return slots;
+}
+
+
 static bool
 mp_table_alloc(struct mp_table *table, size_t size, bool valued)
 {
     memset(table, 0, sizeof(*table));
 
-    table->slots = calloc(size, sizeof(*table->slots));
+    table->slots = mp_table_slots(size);
     if (table->slots == NULL) {
         return false;
     }
+
+    memset(table->slots, 0, size * sizeof(*table->slots));
 
     if (valued) {
         table->values = calloc(size, 2 * sizeof(*table->values));
@@ -121,7 +152,7 @@ mp_table_alloc_raw(struct mp_table *table, size_t size, bool valued)
 {
     memset(table, 0, sizeof(*table));
 
-    table->slots = malloc(size * sizeof(*table->slots));
+    table->slots = mp_table_slots(size);
     table->values = valued ? malloc(size * 2 * sizeof(*table->values)) : NULL;
     table->size = size;
 

@@ -38,7 +38,7 @@ my %ours = (
 my %theirs = (
 	'shared' =>
 		qr!^<($c11|hiredis/(hiredis|read)|jansson|sodium|idn2|
-		arpa\/inet)\.h>$!x,
+		arpa\/inet|sys\/mman)\.h>$!x,
 	'redis' => qr!^<($posix|hiredis/hiredis|sodium)\.h>$!,
 	'ngx_mailportal_module' =>
 		qr!^<(ngx_\w+|hiredis/\w+|jansson|sodium|$c11)\.h>$!,

@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -187,6 +188,27 @@ a_document_that_breaks_a_rule_is_refused_though_its_hash_is_right(void **state)
 
 
 static void
+a_huge_document_is_refused_before_it_is_hashed(void **state)
+{
+    char *huge = malloc(65538);
+    struct mp_version version = version_new(NULL), read;
+    struct mp_error err;
+    redisReply *entry;
+
+    (void) state;
+
+    memset(huge, ' ', 65537);
+    huge[65537] = '\0';
+    entry = entry_of(&version, 13, huge);
+
+    assert_int_equal(mp_version_parse(&read, entry, &err), MP_INVALID);
+    assert_non_null(strstr(err.text, "65537 bytes"));
+    freeReplyObject(entry);
+    free(huge);
+}
+
+
+static void
 what_is_no_entry_is_refused(void **state)
 {
     static const char *const replies[] = {
@@ -231,6 +253,7 @@ main(void)
         cmocka_unit_test(a_field_that_is_missing_or_too_long_is_refused),
         cmocka_unit_test(
             a_document_that_breaks_a_rule_is_refused_though_its_hash_is_right),
+        cmocka_unit_test(a_huge_document_is_refused_before_it_is_hashed),
         cmocka_unit_test(what_is_no_entry_is_refused),
     };
 
