@@ -96,6 +96,18 @@ mpm_is_text(const redisReply *reply)
 }
 
 
+/* Where a scan goes on; NULL when the answer is none of a scan. */
+static const char *
+mpm_load_cursor(const redisReply *reply)
+{
+    return reply->type == REDIS_REPLY_ARRAY && reply->elements == 2
+                && mpm_is_text(reply->element[0]) && reply->element[1] != NULL
+                && reply->element[1]->type == REDIS_REPLY_ARRAY
+             ? reply->element[0]->str
+             : NULL;
+}
+
+
 /* One answer of SSCAN (step 1) or ZSCAN (step 2). */
 static enum mp_status
 mpm_load_page(struct mpm_load *load, const redisReply *reply, size_t step,
@@ -103,10 +115,7 @@ mpm_load_page(struct mpm_load *load, const redisReply *reply, size_t step,
 {
     const redisReply *items;
 
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
-        || !mpm_is_text(reply->element[0]) || reply->element[1] == NULL
-        || reply->element[1]->type != REDIS_REPLY_ARRAY)
-    {
+    if (mpm_load_cursor(reply) == NULL) {
         return mp_fail(err, MP_INVALID, "", "the answer is no scan");
     }
 
@@ -130,42 +139,55 @@ mpm_load_page(struct mpm_load *load, const redisReply *reply, size_t step,
 
 
 static enum mp_status
+mpm_load_send(struct mpm_load *load, const char *verb, enum mp_key key,
+              const char *cursor, struct mp_error *err)
+{
+    struct mp_cmd cmd;
+    enum mp_status status;
+
+    mp_cmd_init(&cmd);
+    mp_cmd_texts(&cmd, verb, mp_key(key), cursor, "COUNT", MPM_SCAN_COUNT,
+                 NULL);
+    status = mp_redis_send(load->redis, &cmd, err);
+    mp_cmd_free(&cmd);
+
+    return status;
+}
+
+
+/* The next page is asked for before this one is taken: Redis works beside. */
+static enum mp_status
 mpm_load_scan(struct mpm_load *load, const char *verb, enum mp_key key,
               mpm_load_take take, struct mp_error *err)
 {
-    char cursor[24] = "0";
     size_t step = strcmp(verb, "ZSCAN") == 0 ? 2 : 1;
+    enum mp_status status = mpm_load_send(load, verb, key, "0", err);
+    bool more = true;
 
-    do {
-        struct mp_cmd cmd;
+    while (status == MP_OK && more) {
         redisReply *reply;
-        enum mp_status status;
+        const char *cursor;
 
-        mp_cmd_init(&cmd);
-        mp_cmd_texts(&cmd, verb, mp_key(key), cursor, "COUNT", MPM_SCAN_COUNT,
-                     NULL);
-        status = mp_redis_do(load->redis, &cmd, 0, &reply, err);
-        mp_cmd_free(&cmd);
-
+        status = mp_redis_reply(load->redis, &reply, err);
         if (status != MP_OK) {
-            return status;
+            break;
         }
 
-        status = mpm_load_page(load, reply, step, take, err);
+        cursor = mpm_load_cursor(reply);
+        more = cursor != NULL && strcmp(cursor, "0") != 0;
+
+        if (more) {
+            status = mpm_load_send(load, verb, key, cursor, err);
+        }
+
         if (status == MP_OK) {
-            (void) snprintf(cursor, sizeof(cursor), "%s",
-                            reply->element[0]->str);
+            status = mpm_load_page(load, reply, step, take, err);
         }
 
         freeReplyObject(reply);
+    }
 
-        if (status != MP_OK) {
-            return status;
-        }
-
-    } while (strcmp(cursor, "0") != 0);
-
-    return MP_OK;
+    return status;
 }
 
 
