@@ -369,7 +369,7 @@ mpm_follow_file(struct mpm_follow *follow)
 enum mp_status
 mpm_follow_first(struct mpm_follow *follow, struct mp_error *err)
 {
-    enum mp_status status = mp_redis_connect(follow->redis, err);
+    enum mp_status status = mpm_redis_check(follow->parts.config, err);
 
     if (status == MP_REDIS_UNSAFE) {
         return status;

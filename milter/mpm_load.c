@@ -151,7 +151,7 @@ mpm_load_send(struct mpm_load *load, const char *verb, enum mp_key key,
     status = mp_redis_send(load->redis, &cmd, err);
     mp_cmd_free(&cmd);
 
-    return status;
+    return status == MP_OK ? mp_redis_push(load->redis, err) : status;
 }
 
 

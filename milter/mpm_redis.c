@@ -6,8 +6,8 @@
 #define MPM_ID_MAX 41
 
 
-struct mp_redis *
-mpm_redis_new(const struct mpm_config *config, const char *name)
+static struct mp_redis *
+mpm_redis_make(const struct mpm_config *config, const char *name, bool unsafe)
 {
     struct mp_redis_options options = {
         .socket = config->redis,
@@ -17,9 +17,34 @@ mpm_redis_new(const struct mpm_config *config, const char *name)
                            : NULL,
         .name = name,
         .timeout_msecs = config->redis_timeout,
+        .unsafe = unsafe,
     };
 
     return mp_redis_new(&options);
+}
+
+
+struct mp_redis *
+mpm_redis_new(const struct mpm_config *config, const char *name)
+{
+    return mpm_redis_make(config, name, true);
+}
+
+
+enum mp_status
+mpm_redis_check(const struct mpm_config *config, struct mp_error *err)
+{
+    struct mp_redis *redis = mpm_redis_make(config, "milter-check", false);
+    enum mp_status status;
+
+    if (redis == NULL) {
+        return mp_fail(err, MP_INTERNAL, "", "no memory");
+    }
+
+    status = mp_redis_connect(redis, err);
+    mp_redis_free(redis);
+
+    return status;
 }
 
 

@@ -32,6 +32,7 @@ struct mp_redis {
     unsigned int pending;  /* replies to come */
     unsigned int timeout_msecs;
     bool unchecked;
+    bool unsafe;
     bool doubtful; /* no master any more: connect anew when nothing pends */
     char *socket;
     char *user;
@@ -70,6 +71,7 @@ mp_redis_new(const struct mp_redis_options *options)
     }
 
     redis->timeout_msecs = options->timeout_msecs;
+    redis->unsafe = options->unsafe;
     redis->unchecked = options->unchecked;
 
     if (!mp_copy(&redis->socket, options->socket)
@@ -520,18 +522,15 @@ mp_redis_greeted(struct mp_redis *redis, int64_t deadline,
             status = mp_redis_judge(redis, &reply, err);
         }
 
-        if (status == MP_OK && redis->pending == 1 && !redis->unchecked) {
-            status = mp_role_check(reply, err);
-        }
-
-        if (status == MP_OK && redis->pending == 0 && !redis->unchecked) {
-            status = mp_info_reply_check(reply, err);
+        if (status == MP_OK && redis->pending < 2 && !redis->unchecked) {
+            status = redis->pending == 1 ? mp_role_check(reply, err)
+                                         : mp_info_reply_check(reply, err);
         }
 
         freeReplyObject(reply);
     }
 
-    return status;
+    return status == MP_REDIS_UNSAFE && redis->unsafe ? MP_OK : status;
 }
 
 
@@ -623,6 +622,13 @@ mp_redis_connect(struct mp_redis *redis, struct mp_error *err)
 
 
 enum mp_status
+mp_redis_push(struct mp_redis *redis, struct mp_error *err)
+{
+    return mp_redis_flush(redis, mp_now_msecs() + redis->timeout_msecs, err);
+}
+
+
+enum mp_status
 mp_redis_send(struct mp_redis *redis, struct mp_cmd *cmd, struct mp_error *err)
 {
     enum mp_status status = mp_redis_connect(redis, err);
@@ -632,8 +638,7 @@ mp_redis_send(struct mp_redis *redis, struct mp_cmd *cmd, struct mp_error *err)
     }
 
     if (status == MP_OK && sdslen(redis->context->obuf) > MP_REDIS_QUEUE) {
-        status =
-            mp_redis_flush(redis, mp_now_msecs() + redis->timeout_msecs, err);
+        status = mp_redis_push(redis, err);
     }
 
     return status;

@@ -24,6 +24,7 @@ struct mp_redis_options {
     const char *password_file;  /* first line; NULL for none */
     const char *name;           /* CLIENT SETNAME */
     unsigned int timeout_msecs; /* of connecting and of each reply */
+    bool unsafe; /* connect also when mp_info_check() says MP_REDIS_UNSAFE */
     bool unchecked; /* takes any Redis: for a program that reports on it */
 };
 
@@ -59,5 +60,11 @@ enum mp_status mp_redis_send(struct mp_redis *redis, struct mp_cmd *cmd,
                              struct mp_error *err);
 enum mp_status mp_redis_reply(struct mp_redis *redis, redisReply **reply_r,
                               struct mp_error *err);
+
+/*
+ * After mp_redis_send(): what is queued goes out now, so that Redis works
+ * while the caller does.
+ */
+enum mp_status mp_redis_push(struct mp_redis *redis, struct mp_error *err);
 
 #endif

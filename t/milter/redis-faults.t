@@ -240,6 +240,10 @@ $t->redis('DEL', 'mp:{list}:log');
 $t->redis('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
 ok($m->problem(qr/maxmemory-policy/, 20), 'an unsafe Redis is told of');
 ok($m->running(), 'and does not end us');
+$t->redis('CLIENT', 'KILL', 'USER', 'mp-milter');
+$version = $M->can('publish')->($t, 'antispam.reject' => 9);
+ok($m->settings_in_force($version), 'its changes are followed');
+ok($m->problem(qr/maxmemory-policy/, 20), 'and it is told of further on');
 
 # full: nothing can be written, mail goes on
 $t->redis('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');

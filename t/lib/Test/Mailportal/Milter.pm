@@ -168,7 +168,8 @@ sub beats {
 	my ($self, $sub, $seconds, $what) = @_;
 
 	return Test::Mailportal::wait_for(
-		sub { local $_ = $self->heartbeat(); $_->{node} && $sub->($_) },
+		sub { local $_ = $self->heartbeat();
+			($_->{pid} // 0) == $self->{pid} && $sub->($_) },
 		$seconds // 10, $what);
 }
 
