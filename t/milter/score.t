@@ -155,6 +155,10 @@ ok($t->wait_for(sub {
 	$r->{is} eq 'continue' && value($r, 'X-Spam-Score') eq '3.50' }, 10),
 	'after the delay it is taken, with its score');
 is(scored(3.5, %again)->{is}, 'continue', 'and from then on at once');
+is(scored(3.5, %again, macros => { '{client_addr}' => '192.0.2.200' })
+	->{is}, 'continue', 'also from another machine of its network');
+is(scored(3.5, %again, macros => { '{client_addr}' => '198.51.100.1' })
+	->{is}, 'tempfail', 'from another network it is deferred');
 is(scored(3.5, %again, to => ['<z@demo.example>'])->{is}, 'tempfail',
 	'other recipients are deferred');
 my @keys = grep { /^mp:grey:[0-9a-f]{32}$/ } @{ $t->_keys() };
