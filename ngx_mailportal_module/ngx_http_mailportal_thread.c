@@ -8,8 +8,6 @@
 
 #include "ngx_http_mailportal.h"
 
-#include <sys/resource.h>
-
 
 /* a draining worker is held by timers only, so each task has one */
 #define NGX_HTTP_MAILPORTAL_TASK_TIME  60000

@@ -83,8 +83,11 @@ my $as_name = 'typed-as-name-5ecret';
 is($t->api(POST => '/session', json => { username => $as_name,
 	password => 'x' })->{status}, $_ < 6 ? 401 : 429,
 	"a password is typed as the name, $_") for 1 .. 6;
-my $audit = join ' ', map { @{ $_->[1] } }
-	@{ $t->redis('XRANGE', 'mp:{audit}:in', '-', '+') };
+my $audit = wait_for(sub {
+	my $log = join ' ', map { @{ $_->[1] } }
+		@{ $t->redis('XRANGE', 'mp:{audit}:in', '-', '+') };
+	return $log =~ /throttled/ ? $log : undef;
+}, 10);
 unlike($audit, qr/\Q$as_name/, 'the audit log does not have it');
 like($audit, qr/session\.create target - result $_/, "but that it was $_")
 	for qw/ credentials throttled /;
