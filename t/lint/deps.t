@@ -41,7 +41,7 @@ my %theirs = (
 		arpa\/inet|sys\/mman)\.h>$!x,
 	'redis' => qr!^<($posix|hiredis/hiredis|sodium)\.h>$!,
 	'ngx_mailportal_module' =>
-		qr!^<(ngx_\w+|hiredis/\w+|jansson|sodium|$c11)\.h>$!,
+		qr!^<(ngx_\w+|hiredis/\w+|jansson|sodium|sys/resource|$c11)\.h>$!,
 	'milter' => qr!^<($posix|hiredis/hiredis|libmilter/mfapi|curl/curl|
 		sodium|jansson)\.h>$!x,
 	'agent' => qr!^<($posix|hiredis/hiredis|jansson|sodium|curl/curl)\.h>$!,
