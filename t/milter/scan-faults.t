@@ -121,11 +121,12 @@ ok($m->beats(sub { !@{ $_[0]{problems} } }), 'P6: and so is the portal');
 # the message as rspamd sees it
 send_one(from => "<a\@sender.example>", to => ['<x@demo.example>',
 	"<y\@demo.example>"], headers => [['Subject', 'a'], ['X-Odd', ' b'],
-	['Folded', "one\n\ttwo\n  three"], ['Empty', '']],
+	['Folded', "one\n\ttwo\n  three"], ['Empty', ''],
+	['Latin', "b\xfccher"], ['Utf', "b\xc3\xbccher"]],
 	body => "Hello.\r\n\r\n.dot\r\nno end");
 my ($head, $body) = split /\r\n\r\n/, $rogue->asked(), 2;
 is($body, "Subject: a\r\nX-Odd:  b\r\nFolded: one\r\n\ttwo\r\n  three\r\n"
-	. "Empty: \r\n\r\nHello.\r\n\r\n.dot\r\nno end",
+	. "Empty: \r\nLatin: b\xfccher\r\nUtf: b\xc3\xbccher\r\n\r\nHello.\r\n\r\n.dot\r\nno end",
 	'rspamd gets the message byte by byte');
 like($head, qr/^POST \/checkv2 /, 'by POST /checkv2');
 like($head, qr/^From: a\@sender\.example\r$/m, 'with the sender');

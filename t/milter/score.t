@@ -219,6 +219,16 @@ cmp_ok($m->counter('junk'), '>', 3, 'as is junk');
 cmp_ok($m->counter('reject'), '>', 2, 'as is what is refused');
 cmp_ok($m->counter('greylisted'), '>', 2, 'and what is deferred');
 is($m->counter('pre_result'), 1, 'and GTUBE');
+my $near = Test::Mailportal::Milter->new($t, conf => {
+	score_source => 'none', trusted_networks => '192.0.2.0/24 ::1' });
+$id = Test::Mailportal::Milter::change($t, 'add', 'black', 'foe.example');
+ok($near->lists_in_force($id), 'networks may be trusted');
+is($near->mail('<a@foe.example>', macros => { '{client_addr}' => $_->[0] }),
+	$_->[1], "$_->[0] " . ($_->[1] eq 'accept' ? 'is' : 'is not'))
+	for ['192.0.2.9', 'accept'], ['::1', 'accept'],
+	['192.0.3.9', 'reject'], ['unknown', 'reject'], ['', 'reject'];
+$near->stop();
+
 ok((grep { /^mp:score:\d{10}$/ } @{ $t->_keys() }), 'scores are counted');
 
 my $line = qr/^info: 4C316A72061: from \[192\.0\.2\.1\] \S+: junk by /m;

@@ -10,8 +10,10 @@ use FindBin;
 use lib "$FindBin::Bin/../lib";
 
 use File::Find;
+use IO::Socket::INET;
 use Test::More;
 use Test::Mailportal qw/ wait_for /;
+use Test::Mailportal::HTTP;
 
 my $t = Test::Mailportal->new();
 my $cookie = $t->role('MasterAdmin');
@@ -117,6 +119,20 @@ for my $path ('/index.html', '/api/v1/about') {
 	is(get($path, headers => { Origin => 'http://evil.example' })
 		->{headers}{'access-control-allow-origin'}, undef,
 		"$path is not for other sites");
+}
+
+# what needs no session is for this host only; 127.1.1.1 is another
+
+for my $path ('/metrics', '/settings.json') {
+	my $sock = IO::Socket::INET->new(LocalAddr => '127.1.1.1',
+		PeerAddr => '127.0.0.1', PeerPort => $t->port('nginx'))
+		or die "connect: $!\n";
+
+	print $sock Test::Mailportal::HTTP::head('127.0.0.1', 'GET', $path,
+		{});
+	$sock->flush();
+	is(Test::Mailportal::HTTP::read_answer($sock, 'GET')->{status}, 403,
+		"$path is not for other hosts");
 }
 
 for my $path ('/../conf/nginx/nginx.conf', '/%2e%2e/conf/nginx/nginx.conf',
