@@ -21,6 +21,14 @@
 /* Changes that keep coming are published after so long all the same. */
 #define MPM_GATHER 20
 
+/*
+ * Each round of list changes copies the lists.  A rest of some times what it
+ * took, but not a long one, leaves the processors to an import that makes the
+ * changes; a change that comes alone never waits.
+ */
+#define MPM_REST_TIMES 3
+#define MPM_REST_MOST  20
+
 /* What mail that comes at the start waits for a Redis that answers. */
 #define MPM_SYNC_WAIT 1000
 
@@ -180,17 +188,38 @@ mpm_follow_read(struct mpm_follow *follow, unsigned int block_msecs,
 }
 
 
+/* Sleeps, unless it is to stop. */
+static bool
+mpm_follow_sleep(struct mpm_follow *follow, int64_t msecs)
+{
+    int64_t end = mpm_clock_steady() + msecs;
+    bool stop;
+
+    (void) pthread_mutex_lock(&follow->lock);
+
+    while (!follow->stop
+           && mpm_clock_wait(&follow->cond, &follow->lock, end) == 0) {
+    }
+
+    stop = follow->stop;
+    (void) pthread_mutex_unlock(&follow->lock);
+
+    return !stop;
+}
+
+
 /* Waits for changes and gathers those that are there already. */
 static enum mp_status
 mpm_follow_wait(struct mpm_follow *follow, struct mp_error *err)
 {
     bool more = false;
-    int64_t end;
+    int64_t begin, end, rest;
     enum mp_status status;
 
     status = mpm_follow_read(follow, follow->synced ? MPM_READ_BLOCK : 0,
                              &more, err);
-    end = mpm_clock_steady() + MPM_GATHER;
+    begin = mpm_clock_steady();
+    end = begin + MPM_GATHER;
 
     while (status == MP_OK && more && !follow->reload
            && mpm_clock_steady() < end) {
@@ -209,27 +238,14 @@ mpm_follow_wait(struct mpm_follow *follow, struct mp_error *err)
         follow->look_at = 0;
     }
 
-    return status;
-}
+    rest = (mpm_clock_steady() - begin) * MPM_REST_TIMES;
 
-
-/* Sleeps, unless it is to stop. */
-static bool
-mpm_follow_sleep(struct mpm_follow *follow, int64_t msecs)
-{
-    int64_t end = mpm_clock_steady() + msecs;
-    bool stop;
-
-    (void) pthread_mutex_lock(&follow->lock);
-
-    while (!follow->stop
-           && mpm_clock_wait(&follow->cond, &follow->lock, end) == 0) {
+    if (rest > 0) {
+        (void) mpm_follow_sleep(follow,
+                                rest < MPM_REST_MOST ? rest : MPM_REST_MOST);
     }
 
-    stop = follow->stop;
-    (void) pthread_mutex_unlock(&follow->lock);
-
-    return !stop;
+    return status;
 }
 
 
