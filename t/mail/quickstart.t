@@ -142,6 +142,13 @@ my @curl = qw{ curl -s --max-time 20 --noproxy * -o /dev/null
 	-w %{http_code} };
 is(($t[0]->program(@curl, "http://$env->{MP_RSPAMD}/ping"))[1], 200,
 	'MP_RSPAMD answers');
+for my $mailbox ("imap://$env->{MP_IMAP}/", "pop3://$env->{MP_POP3}/") {
+	my @as = (qw/ curl -s --max-time 20 --noproxy * -u /);
+	my ($right) = $t[0]->program(@as,
+		"$env->{MP_USER}:$env->{MP_USER_PASSWORD}", $mailbox);
+	my ($wrong) = $t[0]->program(@as, "$env->{MP_USER}:x", $mailbox);
+	is("$right $wrong", '0 67', "MP_USER_PASSWORD opens $mailbox");
+}
 for (['the password of MP_USER', $env->{MP_USER_PASSWORD}, 207],
 	['no other', 'wrong', 401])
 {
