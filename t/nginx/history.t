@@ -10,6 +10,7 @@ use lib "$FindBin::Bin/../lib";
 
 use Test::More;
 use Test::Mailportal;
+use Test::Mailportal::Milter;
 
 my $t = Test::Mailportal->new();
 my $cookie = $t->role('MasterAdmin');
@@ -107,6 +108,25 @@ is(post($_, 'If-Match' => $tag)->{status}, 422, 'not a version')
 	for {}, { version => '1' }, { version => 0 }, { version => -1 },
 	{ version => 1.5 }, { version => undef }, { version => 1, x => 1 };
 is($t->fingerprint(), $before, 'and nothing of that changed a byte');
+
+
+# a version that somebody has forged, behind one that is good
+
+my $head = Test::Mailportal::Milter::head($t);
+my %v = (%$head, number => $head->{number} + 1, prev => $head->{h});
+my @names = qw/ epoch doc h prev actor at req /;
+$v{doc} =~ s/"reject":\d+/"reject":0/;
+$t->redis('XADD', 'mp:{cfg}:log', "$v{number}-0", map { $_ => $v{$_} } @names);
+my %good = (%$head, number => $head->{number} + 2, prev => $head->{h});
+$good{h} = Test::Mailportal::Milter::seal(%good);
+$t->redis('XADD', 'mp:{cfg}:log', "$good{number}-0",
+	map { $_ => $good{$_} } @names);
+
+$before = $t->fingerprint();
+$res = post({ version => $v{number} }, 'If-Match' => "\"$good{number}\"");
+is($res->{status}, 409, 'a forged version is not restored');
+like($res->{json}{detail}, qr/does not match its hash/, 'and said to be one');
+is($t->fingerprint(), $before, 'and not one byte changed');
 
 my %audit = map { my %f = @{ $_->[1] }; $f{what} => 1 }
 	@{ $t->redis('XRANGE', 'mp:{audit}:in', '-', '+') };

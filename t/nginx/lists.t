@@ -97,6 +97,11 @@ $res = $t->api(PUT => entry('whitelist', 'plain.example'), %master,
 	body => '{}', type => 'text/plain');
 is($res->{status}, 415, 'what has a body has its type');
 $res = $t->api(PUT => entry('whitelist', 'plain.example'), %master,
+	type => 'application/json', headers => { 'Content-Length' => undef,
+		'Transfer-Encoding' => 'chunked' },
+	body => "1388\r\n" . ' ' x 5000 . "\r\n0\r\n\r\n");
+is($res->{status}, 413, 'a body that does not say how long it is has an end');
+$res = $t->api(PUT => entry('whitelist', 'plain.example'), %master,
 	headers => { 'Sec-Fetch-Site' => 'cross-site' });
 is($res->{status}, 403, 'another site cannot add one without a body either');
 
