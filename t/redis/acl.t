@@ -112,6 +112,7 @@ watch KEY
 object encoding KEY
 memory usage KEY
 migrate h 1 KEY 0 9
+eval return 0
 eval return 1 KEY
 eval_ro return 1 KEY
 fcall f 1 KEY
@@ -283,7 +284,8 @@ my %commands = map { $_->[0] => abs $_->[1] }
 
 for my $user (@components, @people) {
 	is(join(' ', grep {
-		!refused($user, $_, ('1') x ($commands{$_} + 1)) }
+		!refused($user, $_, ('1') x ($commands{$_} + 1))
+		|| !refused($user, $_, ('0') x ($commands{$_} - 1)) }
 		grep { !/^(?:script|function)$/ } @scripting), '',
 		"$user may run no script");
 }
