@@ -165,6 +165,9 @@ my @keys = grep { /^mp:grey:[0-9a-f]{32}$/ } @{ $t->_keys() };
 cmp_ok(scalar @keys, '>=', 2, 'the greylist is in Redis, by hash');
 is(scalar(grep { $t->redis('PTTL', $_) <= 0 } @keys), 0,
 	'and each entry has its end');
+my $month = 30 * 86400 * 1000;
+is(scalar(grep { $t->redis('PTTL', $_) > $month } @keys), 1,
+	'who came back is known for longer, and nobody else');
 
 # changing the thresholds moves each boundary
 my $version = Test::Mailportal::Milter::publish($t, 'antispam.reject' => 6,
