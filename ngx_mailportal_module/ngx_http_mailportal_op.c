@@ -16,7 +16,18 @@ struct ngx_http_mailportal_op_s {
     ngx_http_mailportal_step_pt      step;
     ngx_uint_t                       flags;
     enum mp_status                   refused;  /* by MULTI, while queueing */
+    ngx_http_mailportal_op_t        *next;     /* takes the same reply */
 };
+
+
+/* the last formatted command, which others may share until it is sent */
+
+typedef struct {
+    ngx_http_mailportal_op_t        *op;
+    ngx_uint_t                       flushes;
+    size_t                           len;
+    u_char                           command[512];
+} ngx_http_mailportal_flight_t;
 
 
 static ngx_http_mailportal_op_t *ngx_http_mailportal_op_create(
@@ -33,14 +44,19 @@ static ngx_int_t ngx_http_mailportal_op_word(ngx_http_mailportal_op_t *op,
 static ngx_int_t ngx_http_mailportal_op_failed(ngx_http_request_t *r,
     enum mp_status status);
 static void ngx_http_mailportal_op_queued(void *data, redisReply *reply);
+static ngx_uint_t ngx_http_mailportal_op_share(ngx_http_mailportal_op_t *op,
+    ngx_str_t *command);
 static void ngx_http_mailportal_op_done(void *data, redisReply *reply);
+static void ngx_http_mailportal_op_end(ngx_http_mailportal_op_t *op,
+    redisReply *reply);
 static ngx_int_t ngx_http_mailportal_op_finish(ngx_http_request_t *r,
     ngx_http_mailportal_op_t *op, redisReply *reply);
 static redisReply *ngx_http_mailportal_op_error(redisReply *reply);
 static void ngx_http_mailportal_op_gone(void *data);
 
 
-static ngx_http_mailportal_redis_t  ngx_http_mailportal_command;
+static ngx_http_mailportal_redis_t   ngx_http_mailportal_command;
+static ngx_http_mailportal_flight_t  ngx_http_mailportal_flight;
 
 
 void
@@ -114,7 +130,10 @@ ngx_http_mailportal_op_formatted(ngx_http_request_t *r, ngx_str_t *command,
     rc = NGX_DECLINED;
     op = ngx_http_mailportal_op_create(r, NGX_HTTP_MAILPORTAL_RAW, step);
 
-    if (op) {
+    if (op && ngx_http_mailportal_op_share(op, command)) {
+        rc = NGX_OK;
+
+    } else if (op) {
         rc = ngx_http_mailportal_redis_send_formatted(
                                      &ngx_http_mailportal_command, command,
                                      ngx_http_mailportal_op_done, op);
@@ -122,6 +141,43 @@ ngx_http_mailportal_op_formatted(ngx_http_request_t *r, ngx_str_t *command,
 
     return ngx_http_mailportal_op_wait(r, op, rc, NGX_HTTP_MAILPORTAL_RAW,
                                        step);
+}
+
+
+/*
+ * A page asks for several things at once, each of which wants the session.
+ * While the same question still waits to be sent, its answer will be as young
+ * as one of our own.
+ */
+
+static ngx_uint_t
+ngx_http_mailportal_op_share(ngx_http_mailportal_op_t *op, ngx_str_t *command)
+{
+    ngx_http_mailportal_flight_t  *flight;
+
+    flight = &ngx_http_mailportal_flight;
+
+    if (flight->op
+        && flight->flushes == ngx_http_mailportal_command.flushes
+        && flight->len == command->len
+        && ngx_memcmp(flight->command, command->data, command->len) == 0)
+    {
+        op->next = flight->op->next;
+        flight->op->next = op;
+
+        return 1;
+    }
+
+    flight->op = NULL;
+
+    if (command->len <= sizeof(flight->command)) {
+        flight->op = op;
+        flight->flushes = ngx_http_mailportal_command.flushes;
+        flight->len = command->len;
+        ngx_memcpy(flight->command, command->data, command->len);
+    }
+
+    return 0;
 }
 
 
@@ -156,6 +212,7 @@ ngx_http_mailportal_op_create(ngx_http_request_t *r, ngx_uint_t flags,
         op->step = step;
         op->flags = flags;
         op->refused = MP_OK;
+        op->next = NULL;
     }
 
     return op;
@@ -190,6 +247,11 @@ ngx_http_mailportal_op_wait(ngx_http_request_t *r,
     }
 
     if (op && rc == NGX_DECLINED) {
+
+        if (ngx_http_mailportal_flight.op == op) {
+            ngx_http_mailportal_flight.op = NULL;
+        }
+
         ngx_free(op);
     }
 
@@ -352,6 +414,22 @@ ngx_http_mailportal_op_done(void *data, redisReply *reply)
 {
     ngx_http_mailportal_op_t *op = data;
 
+    ngx_http_mailportal_op_t  *next;
+
+    if (ngx_http_mailportal_flight.op == op) {
+        ngx_http_mailportal_flight.op = NULL;
+    }
+
+    for ( /* void */ ; op; op = next) {
+        next = op->next;
+        ngx_http_mailportal_op_end(op, reply);
+    }
+}
+
+
+static void
+ngx_http_mailportal_op_end(ngx_http_mailportal_op_t *op, redisReply *reply)
+{
     ngx_int_t                   rc;
     ngx_connection_t           *c;
     ngx_http_request_t         *r;

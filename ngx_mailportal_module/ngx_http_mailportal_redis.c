@@ -451,6 +451,7 @@ ngx_http_mailportal_redis_write(ngx_event_t *ev)
         return;
     }
 
+    m->flushes++;
     m->writing = 1;
     redisAsyncHandleWrite(m->context);
     m->writing = 0;

@@ -43,6 +43,8 @@ struct ngx_http_mailportal_redis_s {
     ngx_http_mailportal_redis_pt     up_handler;
     ngx_http_mailportal_redis_pt     down_handler;
 
+    ngx_uint_t                       flushes;  /* of queued commands */
+
     enum mp_status                   writes;   /* MP_OK, or why none */
     char                             problem[264];
 
