@@ -262,8 +262,10 @@ $sock->flush();
 ok($t->wait_for(sub { IO::Select->new($sock)->can_read(0) }, 10),
 	'an export begins');
 $t->http(GET => '/healthz') for 1 .. 50;
+# ASan keeps what was freed for a while; the list itself is more than either
+my $most = $ENV{MP_SANITIZE} ? 16_000 : 10_000;
 my $grown = rss() - $before_rss;
-cmp_ok($grown, '<', 10_000, "the workers do not keep it ($grown KiB)");
+cmp_ok($grown, '<', $most, "the workers do not keep it ($grown KiB)");
 close $sock;
 
 
