@@ -168,7 +168,9 @@ clean:
 distclean:
 	rm -rf build
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
+# not all of build/: quickstart's servers live there too, and rspamd has a local.d
+-include $(shell find $(addprefix $(B)/,shared redis milter agent \
+    ngx_mailportal_module t fuzz bench) -name '*.d' -type f 2>/dev/null)
 
 .PHONY: all help unit lint check fuzz bench docs install uninstall clean \
     distclean web
