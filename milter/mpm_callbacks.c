@@ -1,3 +1,5 @@
+/* What libmilter calls: each finds its session and hands on. */
+
 #include "mpm_milter.h"
 
 #include <arpa/inet.h>

@@ -1,3 +1,5 @@
+/* The half of the follower that reads changes of the lists. */
+
 #include "mpm_follow_private.h"
 
 #include <stdio.h>

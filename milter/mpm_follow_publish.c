@@ -1,3 +1,5 @@
+/* Puts in force what the follower has gathered. */
+
 #include "mpm_follow_private.h"
 
 #include "mpm_clock.h"

@@ -1,3 +1,5 @@
+/* The half of the follower that reads versions of the settings. */
+
 #include "mpm_follow_private.h"
 
 #include <inttypes.h>

@@ -1,3 +1,5 @@
+/* mailportal-milter: options, privileges, start and end of all parts. */
+
 #include "mpm_milter.h"
 
 #include <errno.h>

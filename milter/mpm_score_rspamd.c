@@ -1,3 +1,5 @@
+/* Scores by rspamd: POST /checkv2 over HTTP. */
+
 #include "mpm_score.h"
 
 #include <pthread.h>

@@ -1,3 +1,5 @@
+/* Scores by SpamAssassin's spamd: CHECK over its own protocol. */
+
 #include "mpm_score.h"
 
 #include <errno.h>
