@@ -141,8 +141,9 @@ function refuse(response, data) {
   problem.etag = response.headers.get('ETag');
 
   if (problem.status === 401 && problem.code !== 'credentials') {
-    const before = session.get();
-    session.set({ user: null, ended: Boolean(before && before.user) });
+    const { user, ended } = session.get() || {};
+    // several requests may be told so at once: the first saw who there was
+    session.set({ user: null, ended: Boolean(user || ended) });
   }
   if (isAway(problem)) {
     health.set({ state: 'down', problem });

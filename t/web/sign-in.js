@@ -41,6 +41,13 @@ run(async (portal) => {
   await page.evaluate(() => { location.hash = '#/thresholds'; });
   await shows(page.getByText('Your session has ended.'),
     'when the session has ended one is told');
+  await page.evaluate(async () => {
+    const { get } = await import('/api.js');
+    await Promise.allSettled(['/settings', '/nodes', '/lists/blacklist']
+      .map((path) => get(path)));
+  });
+  await shows(page.getByText('Your session has ended.'),
+    'and still is when other requests are refused');
   await signIn(page, admin);
   await shows(page.getByRole('heading', { name: 'Spam thresholds' }),
     'and goes on where one was');
