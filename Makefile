@@ -25,6 +25,11 @@ REDIS  = $(wildcard redis/*.c)
 MILTER = $(wildcard milter/*.c)
 CTL    = $(wildcard agent/ctl_*.c)
 NGINX  = $(wildcard ngx_mailportal_module/*.c)
+WORKER = $(wildcard $(addprefix dovecot-plugin/,worker*.c common*.c))
+LANE   = $(wildcard $(addprefix dovecot-plugin/,lane*.c action*.c common*.c \
+         compat*.c))
+DOVEADM = $(wildcard $(addprefix dovecot-plugin/,doveadm*.c action*.c \
+         common*.c compat*.c))
 UNIT   = $(patsubst t/unit/%.c,$(B)/t/%.t,$(wildcard t/unit/*.c))
 BENCH  = $(patsubst t/bench/%.c,$(B)/bench/%,$(wildcard t/bench/*.c))
 FUZZ   = $(patsubst t/fuzz/%.c,$(B)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
@@ -33,11 +38,13 @@ LIBMP   = $(B)/libmp.a
 LIBRED  = $(B)/libmpredis.a
 MODULE  = $(B)/ngx_http_mailportal_module.so
 PROGRAMS = $(B)/mailportal-milter $(B)/mailportal-ctl
+DOVECOT = $(B)/mailportal-worker $(B)/mailportal-lane \
+          $(B)/lib20_doveadm_mailportal_plugin.so
 
 MPLIBS  = -lhiredis -ljansson -lsodium -lidn2 -lm
 
 
-all: $(MODULE) $(PROGRAMS) $(B)/mp_schema web
+all: $(MODULE) $(PROGRAMS) $(DOVECOT) $(B)/mp_schema web
 
 help:
 	@sed -n 's/^# target: //p' Makefile
@@ -106,6 +113,31 @@ $(MODULE): $(NGINX:%.c=$(B)/%.o) $(LIBMP) ngx_mailportal_module/export.map
 	    -l:libhiredis.a -ljansson -lsodium -lidn2 -lm
 
 
+# the Dovecot plugin: two programs that Dovecot's master starts, and a module
+# of doveadm; no symbol of a mail plugin is linked, for not all are loaded
+
+DVFLAGS = -std=gnu11 -D_GNU_SOURCE -DHAVE_CONFIG_H \
+          -DMP_VERSION='"$(VERSION)"' -W -Wall -Wstrict-prototypes \
+          -Wmissing-prototypes $(WERROR) -fPIC -MMD -MP $(HARDEN) $(CFLAGS) \
+          $(SAN)
+DVINC   = -I$(DOVECOT_INC) -I$(DOVECOT_INC)/sieve -Ishared
+DVLINK  = -L$(DOVECOT_LIB) -Wl,-rpath,$(DOVECOT_LIB) $(LDFLAGS) $(LINK)
+
+$(B)/dovecot-plugin/%.o: dovecot-plugin/%.c build/config.mk VERSION
+	@mkdir -p $(@D)
+	$(CC) $(DVFLAGS) $(DVINC) -c -o $@ $<
+
+$(B)/mailportal-worker: $(WORKER:%.c=$(B)/%.o) $(LIBMP)
+	$(CC) $(DVFLAGS) -pie -o $@ $^ $(DVLINK) -ldovecot $(MPLIBS)
+
+$(B)/mailportal-lane: $(LANE:%.c=$(B)/%.o) $(LIBMP)
+	$(CC) $(DVFLAGS) -pie -o $@ $^ $(DVLINK) -Wl,--export-dynamic \
+	    -ldovecot-sieve -ldovecot-storage -ldovecot $(MPLIBS)
+
+$(B)/lib20_doveadm_mailportal_plugin.so: $(DOVEADM:%.c=$(B)/%.o)
+	$(CC) $(DVFLAGS) -shared -o $@ $^ $(LDFLAGS) $(LINK)
+
+
 # the pages: our modules as they are, libraries from npm by lock file
 
 WEB = $(shell find web -path web/node_modules -prune -o -type f -print)
@@ -162,7 +194,7 @@ uninstall:
 
 clean:
 	rm -rf build/sanitize build/shared build/redis build/milter build/agent \
-	    build/ngx_mailportal_module build/t build/fuzz build/bench build/web \
+	    build/ngx_mailportal_module build/dovecot-plugin build/t build/fuzz build/bench build/web \
 	    build/*.a build/*.so build/mailportal-* build/mp_schema
 
 distclean:
@@ -170,7 +202,7 @@ distclean:
 
 # not all of build/: quickstart's servers live there too, and rspamd has a local.d
 -include $(shell find $(addprefix $(B)/,shared redis milter agent \
-    ngx_mailportal_module t fuzz bench) -name '*.d' -type f 2>/dev/null)
+    ngx_mailportal_module dovecot-plugin t fuzz bench) -name '*.d' -type f 2>/dev/null)
 
 .PHONY: all help unit lint check fuzz bench docs install uninstall clean \
     distclean web

@@ -8,23 +8,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "mp_action.h"
 #include "mp_error.h"
 #include "mp_key.h"
 #include "mp_settings_json.h"
-
-static const struct {
-    const char *name;
-    const char *executor;
-    const char *targets;
-    const char *label;
-    const char *doc;
-} mp_actions[] = {
-#define MP_ACTION(id, name, executor, targets, label, doc)                    \
-    { name, executor, targets, label, doc },
-#include "mp_actions.def"
-#undef MP_ACTION
-};
-
 
 static void
 mp_print_choices(const struct mp_setting *s)
@@ -159,10 +146,10 @@ mp_print_actions(void)
                   "| action | executor | targets | label | what |\n"
                   "|---|---|---|---|---|\n");
 
-    for (size_t i = 0; i < sizeof(mp_actions) / sizeof(mp_actions[0]); i++) {
-        (void) printf("| `%s` | %s | %s | %s | %s |\n", mp_actions[i].name,
-                      mp_actions[i].executor, mp_actions[i].targets,
-                      mp_actions[i].label, mp_actions[i].doc);
+    for (size_t i = 0; i < MP_ACTION_COUNT; i++) {
+        (void) printf("| `%s` | %s | %s | %s | %s |\n", mp_action_table[i].name,
+                      mp_action_table[i].executor, mp_action_table[i].targets,
+                      mp_action_table[i].label, mp_action_table[i].doc);
     }
 }
 

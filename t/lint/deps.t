@@ -45,7 +45,7 @@ my %theirs = (
 	'milter' => qr!^<($posix|hiredis/hiredis|libmilter/mfapi|curl/curl|
 		sodium|jansson)\.h>$!x,
 	'agent' => qr!^<($posix|hiredis/hiredis|jansson|sodium|curl/curl)\.h>$!,
-	'dovecot-plugin' => qr!^"[a-z0-9-]+\.h"$|^<hiredis/\w+\.h>$!,
+	'dovecot-plugin' => qr!^"[a-z0-9-]+\.h"$|^<(hiredis/\w+|$posix|jansson)\.h>$!,
 );
 
 for my $dir (sort keys %ours) {

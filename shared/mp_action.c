@@ -1,0 +1,26 @@
+#include "mp_action.h"
+
+#include <string.h>
+
+const struct mp_action_row mp_action_table[] = {
+#define MP_ACTION(id, name, executor, targets, label, doc)                    \
+    [MP_ACTION_##id] = { name, executor, targets, label, doc },
+#include "mp_actions.def"
+#undef MP_ACTION
+};
+
+
+bool
+mp_action_find(enum mp_action *action_r, const char *name, size_t len)
+{
+    for (size_t i = 0; i < MP_ACTION_COUNT; i++) {
+        if (strlen(mp_action_table[i].name) == len
+            && memcmp(mp_action_table[i].name, name, len) == 0)
+        {
+            *action_r = (enum mp_action) i;
+            return true;
+        }
+    }
+
+    return false;
+}

@@ -1,0 +1,28 @@
+#ifndef MP_ACTION_H
+#define MP_ACTION_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum mp_action {
+#define MP_ACTION(id, name, executor, targets, label, doc) MP_ACTION_##id,
+#include "mp_actions.def"
+#undef MP_ACTION
+    MP_ACTION_COUNT
+};
+
+struct mp_action_row {
+    const char *name;
+    const char *executor; /* "dovecot" or "agent" */
+    const char *targets;  /* "users", "user" or "none" */
+    const char *label;
+    const char *doc;
+};
+
+/* The table that mp_actions.def declares, MP_ACTION_COUNT rows. */
+extern const struct mp_action_row mp_action_table[];
+
+/* False when there is no such action; action_r is then untouched. */
+bool mp_action_find(enum mp_action *action_r, const char *name, size_t len);
+
+#endif
