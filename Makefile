@@ -21,7 +21,7 @@ MPFLAGS = -std=c11 -D_GNU_SOURCE -DMP_VERSION='"$(VERSION)"' -Ishared $(WARN) \
           $(HARDEN) -fPIC -fvisibility=hidden -MMD -MP $(CFLAGS) $(SAN)
 
 SHARED = $(filter-out shared/mp_schema.c,$(wildcard shared/*.c))
-REDIS  = $(wildcard redis/*.c)
+DAEMON = $(wildcard daemon/*.c)
 MILTER = $(wildcard milter/*.c)
 CTL    = $(wildcard agent/ctl_*.c)
 NGINX  = $(wildcard ngx_mailportal_module/*.c)
@@ -35,7 +35,7 @@ BENCH  = $(patsubst t/bench/%.c,$(B)/bench/%,$(wildcard t/bench/*.c))
 FUZZ   = $(patsubst t/fuzz/%.c,$(B)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 
 LIBMP   = $(B)/libmp.a
-LIBRED  = $(B)/libmpredis.a
+LIBDMN  = $(B)/libmpdaemon.a
 MODULE  = $(B)/ngx_http_mailportal_module.so
 PROGRAMS = $(B)/mailportal-milter $(B)/mailportal-ctl
 DOVECOT = $(B)/mailportal-worker $(B)/mailportal-lane \
@@ -65,17 +65,17 @@ build/config.mk:
 	@echo "run ./configure first" >&2; exit 1
 
 
-# shared and redis
+# shared and daemon
 
 $(B)/%.o: %.c build/config.mk VERSION
 	@mkdir -p $(@D)
-	$(CC) $(MPFLAGS) -Iredis -c -o $@ $<
+	$(CC) $(MPFLAGS) -Idaemon -c -o $@ $<
 
 $(LIBMP): $(SHARED:%.c=$(B)/%.o)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(LIBRED): $(REDIS:%.c=$(B)/%.o)
+$(LIBDMN): $(DAEMON:%.c=$(B)/%.o)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
@@ -85,11 +85,11 @@ $(B)/mp_schema: $(B)/shared/mp_schema.o $(LIBMP)
 
 # programs
 
-$(B)/mailportal-milter: $(MILTER:%.c=$(B)/%.o) $(LIBRED) $(LIBMP)
+$(B)/mailportal-milter: $(MILTER:%.c=$(B)/%.o) $(LIBDMN) $(LIBMP)
 	$(CC) $(MPFLAGS) -pie -o $@ $^ $(LDFLAGS) $(LINK) -lmilter -lcurl \
 	    $(MPLIBS) -lpthread
 
-$(B)/mailportal-ctl: $(CTL:%.c=$(B)/%.o) $(LIBRED) $(LIBMP)
+$(B)/mailportal-ctl: $(CTL:%.c=$(B)/%.o) $(LIBDMN) $(LIBMP)
 	$(CC) $(MPFLAGS) -pie -o $@ $^ $(LDFLAGS) $(LINK) $(MPLIBS)
 
 
@@ -153,9 +153,9 @@ $(B)/web/.done: $(WEB)
 unit: $(UNIT)
 	prove $(PROVEFLAGS) $(UNIT)
 
-$(B)/t/%.t: t/unit/%.c $(LIBRED) $(LIBMP)
+$(B)/t/%.t: t/unit/%.c $(LIBDMN) $(LIBMP)
 	@mkdir -p $(@D)
-	$(CC) $(MPFLAGS) -Iredis -Imilter -o $@ $(filter %.c %.a,$^) \
+	$(CC) $(MPFLAGS) -Idaemon -Imilter -o $@ $(filter %.c %.a,$^) \
 	    $(LDFLAGS) $(MPLIBS) -lcmocka
 
 lint:
@@ -176,9 +176,9 @@ $(B)/fuzz/%: t/fuzz/%.c $(SHARED) $(wildcard shared/*.h shared/*.def)
 bench: all $(BENCH)
 	MP_BUILD=$(B) t/bench/run
 
-$(B)/bench/%: t/bench/%.c $(LIBRED) $(LIBMP)
+$(B)/bench/%: t/bench/%.c $(LIBDMN) $(LIBMP)
 	@mkdir -p $(@D)
-	$(CC) $(MPFLAGS) -Iredis -o $@ $(filter %.c %.a,$^) $(LDFLAGS) \
+	$(CC) $(MPFLAGS) -Idaemon -o $@ $(filter %.c %.a,$^) $(LDFLAGS) \
 	    -lmilter $(MPLIBS)
 
 docs: $(B)/mp_schema
@@ -193,7 +193,7 @@ uninstall:
 	    auto/install --remove
 
 clean:
-	rm -rf build/sanitize build/shared build/redis build/milter build/agent \
+	rm -rf build/sanitize build/shared build/daemon build/milter build/agent \
 	    build/ngx_mailportal_module build/dovecot-plugin build/t build/fuzz build/bench build/web \
 	    build/*.a build/*.so build/mailportal-* build/mp_schema
 
@@ -201,7 +201,7 @@ distclean:
 	rm -rf build
 
 # not all of build/: quickstart's servers live there too, and rspamd has a local.d
--include $(shell find $(addprefix $(B)/,shared redis milter agent \
+-include $(shell find $(addprefix $(B)/,shared daemon milter agent \
     ngx_mailportal_module dovecot-plugin t fuzz bench) -name '*.d' -type f 2>/dev/null)
 
 .PHONY: all help unit lint check fuzz bench docs install uninstall clean \

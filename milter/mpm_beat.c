@@ -7,8 +7,10 @@
 #include <unistd.h>
 
 #include "mp_info.h"
-#include "mpm_clock.h"
+#include "mp_clock.h"
+#include "mp_stream.h"
 #include "mpm_redis.h"
+#include "mpm_trouble.h"
 
 #define MPM_BEAT_MSECS  (MP_HEARTBEAT_EVERY * 1000)
 #define MPM_FLUSH_MSECS 1000
@@ -20,7 +22,7 @@ struct mpm_beat {
     const struct mpm_config *config;
     struct mpm_current *current;
     struct mpm_stat *stat;
-    struct mpm_health *health;
+    struct mp_health *health;
     struct mp_redis *redis;
     pthread_t thread;
     bool started;
@@ -29,7 +31,7 @@ struct mpm_beat {
 
 struct mpm_beat *
 mpm_beat_new(const struct mpm_config *config, struct mpm_current *current,
-             struct mpm_stat *stat, struct mpm_health *health)
+             struct mpm_stat *stat, struct mp_health *health)
 {
     struct mpm_beat *beat = calloc(1, sizeof(*beat));
 
@@ -84,7 +86,7 @@ mpm_beat_fill(struct mpm_beat *beat, struct mp_heartbeat *hb)
     }
 
     mpm_snapshot_drop(now);
-    mpm_health_report(beat->health, hb);
+    mp_health_report(beat->health, hb);
 }
 
 
@@ -105,7 +107,7 @@ mpm_beat_send(struct mpm_beat *beat, struct mp_error *err)
 
     if (status == MP_OK) {
         freeReplyObject(reply);
-        mp_heartbeat_index_command(&cmd, &hb, mpm_clock_msecs() / 1000);
+        mp_heartbeat_index_command(&cmd, &hb, mp_clock_msecs() / 1000);
         status = mp_redis_do(beat->redis, &cmd, 0, &reply, err);
     }
 
@@ -139,11 +141,10 @@ mpm_beat_info(struct mpm_beat *beat, struct mp_error *err)
     if (reply->type == REDIS_REPLY_STRING
         && mp_info_check(reply->str, reply->len, err) == MP_REDIS_UNSAFE)
     {
-        mpm_health_bad(beat->health, MPM_TROUBLE_UNSAFE, "%s: %s %s",
-                       mp_status_title(MP_REDIS_UNSAFE), err->field,
-                       err->text);
+        mp_health_bad(beat->health, MPM_TROUBLE_UNSAFE, "%s: %s %s",
+                      mp_status_title(MP_REDIS_UNSAFE), err->field, err->text);
     } else {
-        mpm_health_good(beat->health, MPM_TROUBLE_UNSAFE);
+        mp_health_good(beat->health, MPM_TROUBLE_UNSAFE);
     }
 
     freeReplyObject(reply);
@@ -169,11 +170,11 @@ mpm_beat_once(struct mpm_beat *beat, bool info, bool flush,
 
     /* that Redis is away says the follower */
     if (status == MP_OK) {
-        mpm_health_good(beat->health, MPM_TROUBLE_REPORT);
+        mp_health_good(beat->health, MPM_TROUBLE_REPORT);
 
-    } else if (!mpm_redis_is_away(status)) {
-        mpm_health_bad(beat->health, MPM_TROUBLE_REPORT,
-                       "counters cannot be written: %s", err->text);
+    } else if (!mp_redis_is_away(status)) {
+        mp_health_bad(beat->health, MPM_TROUBLE_REPORT,
+                      "counters cannot be written: %s", err->text);
     }
 
     return status;
@@ -184,7 +185,7 @@ static void *
 mpm_beat_run(void *arg)
 {
     struct mpm_beat *beat = arg;
-    int64_t now = mpm_clock_steady();
+    int64_t now = mp_clock_steady();
     int64_t flush_at = now, info_at = now;
     struct mp_error err;
     bool on;
@@ -192,8 +193,8 @@ mpm_beat_run(void *arg)
     do {
         bool info, flush;
 
-        on = mpm_health_wait(beat->health, flush_at);
-        now = mpm_clock_steady();
+        on = mp_health_wait(beat->health, flush_at);
+        now = mp_clock_steady();
         info = now >= info_at;
         flush = now >= flush_at || !on;
 
@@ -226,7 +227,7 @@ void
 mpm_beat_stop(struct mpm_beat *beat)
 {
     if (beat->started) {
-        mpm_health_stop(beat->health);
+        mp_health_stop(beat->health);
         (void) pthread_join(beat->thread, NULL);
         beat->started = false;
     }

@@ -2,7 +2,7 @@
 #define MPM_BEAT_H
 
 #include "mpm_config.h"
-#include "mpm_health.h"
+#include "mp_health.h"
 #include "mpm_snapshot.h"
 #include "mpm_stat.h"
 
@@ -15,8 +15,7 @@ struct mpm_beat;
 /* The parts must outlive it.  NULL without memory. */
 struct mpm_beat *mpm_beat_new(const struct mpm_config *config,
                               struct mpm_current *current,
-                              struct mpm_stat *stat,
-                              struct mpm_health *health);
+                              struct mpm_stat *stat, struct mp_health *health);
 void mpm_beat_free(struct mpm_beat *beat);
 
 /* Starts the thread; an errno, or zero. */

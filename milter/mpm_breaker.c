@@ -1,6 +1,6 @@
 #include "mpm_breaker.h"
 
-#include "mpm_clock.h"
+#include "mp_clock.h"
 
 
 void
@@ -31,7 +31,7 @@ mpm_breaker_begin(struct mpm_breaker *breaker)
     (void) pthread_mutex_lock(&breaker->lock);
 
     if (breaker->open_until != 0) {
-        may = !breaker->probing && mpm_clock_steady() >= breaker->open_until;
+        may = !breaker->probing && mp_clock_steady() >= breaker->open_until;
         breaker->probing = breaker->probing || may;
     }
 
@@ -55,7 +55,7 @@ mpm_breaker_end(struct mpm_breaker *breaker, bool ok)
 
     } else if (++breaker->failures >= breaker->failures_max) {
         turned = breaker->open_until == 0;
-        breaker->open_until = mpm_clock_steady() + breaker->pause_msecs;
+        breaker->open_until = mp_clock_steady() + breaker->pause_msecs;
     }
 
     breaker->probing = false;

@@ -13,7 +13,8 @@
 #include <sodium.h>
 
 #include "mp_snapshot.h"
-#include "mpm_clock.h"
+#include "mp_clock.h"
+#include "mpm_trouble.h"
 
 /* Between two writes, and how much longer than one write that is. */
 #define MPM_FILE_PAUSE 1000
@@ -22,7 +23,7 @@
 struct mpm_file {
     char *path;
     struct mpm_current *current;
-    struct mpm_health *health;
+    struct mp_health *health;
     pthread_mutex_t lock;
     pthread_cond_t cond;
     pthread_t thread;
@@ -34,7 +35,7 @@ struct mpm_file {
 
 struct mpm_file *
 mpm_file_new(const char *path, struct mpm_current *current,
-             struct mpm_health *health)
+             struct mp_health *health)
 {
     struct mpm_file *file = calloc(1, sizeof(*file));
 
@@ -51,7 +52,7 @@ mpm_file_new(const char *path, struct mpm_current *current,
     file->current = current;
     file->health = health;
     (void) pthread_mutex_init(&file->lock, NULL);
-    (void) mpm_clock_cond(&file->cond);
+    (void) mp_clock_cond(&file->cond);
 
     return file;
 }
@@ -281,12 +282,12 @@ mpm_file_save(struct mpm_file *file)
     }
 
     if (mpm_file_write(file, now)) {
-        mpm_health_good(file->health, MPM_TROUBLE_FILE);
+        mp_health_good(file->health, MPM_TROUBLE_FILE);
 
     } else {
-        mpm_health_bad(file->health, MPM_TROUBLE_FILE,
-                       "the snapshot file cannot be written: %s",
-                       strerror(errno));
+        mp_health_bad(file->health, MPM_TROUBLE_FILE,
+                      "the snapshot file cannot be written: %s",
+                      strerror(errno));
     }
 
     mpm_snapshot_drop(now);
@@ -306,8 +307,7 @@ mpm_file_wait(struct mpm_file *file, int64_t not_before)
     }
 
     while (!file->stop
-           && mpm_clock_wait(&file->cond, &file->lock, not_before) == 0)
-    {
+           && mp_clock_wait(&file->cond, &file->lock, not_before) == 0) {
     }
 
     changed = file->changed;
@@ -326,12 +326,12 @@ mpm_file_run(void *arg)
     int64_t not_before = 0;
 
     while (mpm_file_wait(file, not_before)) {
-        int64_t begin = mpm_clock_steady();
+        int64_t begin = mp_clock_steady();
         int64_t end;
 
         mpm_file_save(file);
 
-        end = mpm_clock_steady();
+        end = mp_clock_steady();
         not_before = end + MPM_FILE_PAUSE + MPM_FILE_SHARE * (end - begin);
     }
 

@@ -1,7 +1,7 @@
 #ifndef MPM_FILE_H
 #define MPM_FILE_H
 
-#include "mpm_health.h"
+#include "mp_health.h"
 #include "mpm_snapshot.h"
 
 /*
@@ -13,7 +13,7 @@ struct mpm_file;
 
 /* path "" keeps no file.  NULL without memory. */
 struct mpm_file *mpm_file_new(const char *path, struct mpm_current *current,
-                              struct mpm_health *health);
+                              struct mp_health *health);
 void mpm_file_free(struct mpm_file *file);
 
 /*

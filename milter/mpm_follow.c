@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "mp_key.h"
-#include "mpm_clock.h"
-#include "mpm_log.h"
+#include "mp_clock.h"
+#include "mp_log.h"
 
 /* Entries of one answer; an entry has at most MP_LIST_BATCH domains. */
 #define MPM_READ_COUNT 100
@@ -48,7 +48,7 @@ mpm_follow_new(const struct mpm_follow_parts *parts)
     follow->parts = *parts;
     follow->backoff = MPM_BACKOFF_MIN;
     (void) pthread_mutex_init(&follow->lock, NULL);
-    (void) mpm_clock_cond(&follow->cond);
+    (void) mp_clock_cond(&follow->cond);
 
     follow->redis = mpm_redis_new(parts->config, "milter-follow");
     if (follow->redis == NULL) {
@@ -81,7 +81,7 @@ mpm_follow_look(struct mpm_follow *follow, struct mp_error *err)
 {
     enum mp_status status;
 
-    follow->look_at = mpm_clock_steady() + MPM_LOOK_EVERY;
+    follow->look_at = mp_clock_steady() + MPM_LOOK_EVERY;
 
     status = mpm_settings_look(follow, err);
     if (status == MP_OK && follow->next_settings != NULL
@@ -192,13 +192,13 @@ mpm_follow_read(struct mpm_follow *follow, unsigned int block_msecs,
 static bool
 mpm_follow_sleep(struct mpm_follow *follow, int64_t msecs)
 {
-    int64_t end = mpm_clock_steady() + msecs;
+    int64_t end = mp_clock_steady() + msecs;
     bool stop;
 
     (void) pthread_mutex_lock(&follow->lock);
 
     while (!follow->stop
-           && mpm_clock_wait(&follow->cond, &follow->lock, end) == 0) {
+           && mp_clock_wait(&follow->cond, &follow->lock, end) == 0) {
     }
 
     stop = follow->stop;
@@ -218,11 +218,11 @@ mpm_follow_wait(struct mpm_follow *follow, struct mp_error *err)
 
     status = mpm_follow_read(follow, follow->synced ? MPM_READ_BLOCK : 0,
                              &more, err);
-    begin = mpm_clock_steady();
+    begin = mp_clock_steady();
     end = begin + MPM_GATHER;
 
     while (status == MP_OK && more && !follow->reload
-           && mpm_clock_steady() < end) {
+           && mp_clock_steady() < end) {
         status = mpm_follow_read(follow, 0, &more, err);
     }
 
@@ -238,7 +238,7 @@ mpm_follow_wait(struct mpm_follow *follow, struct mp_error *err)
         follow->look_at = 0;
     }
 
-    rest = (mpm_clock_steady() - begin) * MPM_REST_TIMES;
+    rest = (mp_clock_steady() - begin) * MPM_REST_TIMES;
 
     if (rest > 0) {
         (void) mpm_follow_sleep(follow,
@@ -254,7 +254,7 @@ mpm_follow_turn(struct mpm_follow *follow, struct mp_error *err)
 {
     enum mp_status status = mp_redis_connect(follow->redis, err);
 
-    if (status == MP_OK && mpm_clock_steady() >= follow->look_at) {
+    if (status == MP_OK && mp_clock_steady() >= follow->look_at) {
         status = mpm_follow_look(follow, err);
     }
 
@@ -262,7 +262,7 @@ mpm_follow_turn(struct mpm_follow *follow, struct mp_error *err)
         return status;
     }
 
-    mpm_health_good(follow->parts.health, MPM_TROUBLE_REDIS);
+    mp_health_good(follow->parts.health, MPM_TROUBLE_REDIS);
     follow->backoff = MPM_BACKOFF_MIN;
 
     /* without both, or with an older Redis, there is nothing to wait for */
@@ -297,9 +297,9 @@ mpm_follow_failed(struct mpm_follow *follow, enum mp_status status,
     mp_redis_drop(follow->redis);
     follow->look_at = 0;
 
-    mpm_health_bad(follow->parts.health, MPM_TROUBLE_REDIS, "%s: %s%s%s",
-                   mp_status_title(status), err->field,
-                   err->field[0] != '\0' ? " " : "", err->text);
+    mp_health_bad(follow->parts.health, MPM_TROUBLE_REDIS, "%s: %s%s%s",
+                  mp_status_title(status), err->field,
+                  err->field[0] != '\0' ? " " : "", err->text);
 }
 
 
@@ -350,9 +350,9 @@ mpm_follow_file(struct mpm_follow *follow)
     }
 
     if (status != MP_OK) {
-        mpm_health_bad(follow->parts.health, MPM_TROUBLE_FILE,
-                       "the snapshot file is not used: %s %s", err.field,
-                       err.text);
+        mp_health_bad(follow->parts.health, MPM_TROUBLE_FILE,
+                      "the snapshot file is not used: %s %s", err.field,
+                      err.text);
         return;
     }
 
@@ -365,16 +365,16 @@ mpm_follow_file(struct mpm_follow *follow)
                sizeof(follow->lists->id));
     }
 
-    mpm_log(MPM_NOTICE,
-            "snapshot file: settings version %" PRIu64 ", %zu white, %zu "
-            "black",
-            follow->settings_seen,
-            follow->lists != NULL
-                ? mp_list_count(follow->lists->list, MP_LIST_WHITE)
-                : 0,
-            follow->lists != NULL
-                ? mp_list_count(follow->lists->list, MP_LIST_BLACK)
-                : 0);
+    mp_log(MP_LOG_NOTICE,
+           "snapshot file: settings version %" PRIu64 ", %zu white, %zu "
+           "black",
+           follow->settings_seen,
+           follow->lists != NULL
+               ? mp_list_count(follow->lists->list, MP_LIST_WHITE)
+               : 0,
+           follow->lists != NULL
+               ? mp_list_count(follow->lists->list, MP_LIST_BLACK)
+               : 0);
 
     (void) mpm_current_publish(follow->parts.current,
                                mpm_settings_hold(follow->settings),
@@ -400,8 +400,8 @@ mpm_follow_first(struct mpm_follow *follow, struct mp_error *err)
     }
 
     if (follow->settings == NULL && follow->lists == NULL) {
-        mpm_health_bad(follow->parts.health, MPM_TROUBLE_NOTHING,
-                       "no settings and no lists: all mail is accepted");
+        mp_health_bad(follow->parts.health, MPM_TROUBLE_NOTHING,
+                      "no settings and no lists: all mail is accepted");
     }
 
     return MP_OK;
@@ -411,7 +411,7 @@ mpm_follow_first(struct mpm_follow *follow, struct mp_error *err)
 int
 mpm_follow_start(struct mpm_follow *follow)
 {
-    int64_t end = mpm_clock_steady() + MPM_SYNC_WAIT;
+    int64_t end = mp_clock_steady() + MPM_SYNC_WAIT;
     int rc = pthread_create(&follow->thread, NULL, mpm_follow_run, follow);
 
     follow->started = rc == 0;
@@ -419,7 +419,7 @@ mpm_follow_start(struct mpm_follow *follow)
     (void) pthread_mutex_lock(&follow->lock);
 
     while (follow->started && !follow->synced
-           && mpm_clock_wait(&follow->cond, &follow->lock, end) == 0)
+           && mp_clock_wait(&follow->cond, &follow->lock, end) == 0)
     {
     }
 

@@ -3,7 +3,7 @@
 
 #include "mpm_config.h"
 #include "mpm_file.h"
-#include "mpm_health.h"
+#include "mp_health.h"
 #include "mpm_snapshot.h"
 #include "mpm_stat.h"
 
@@ -16,7 +16,7 @@ struct mpm_follow;
 struct mpm_follow_parts {
     const struct mpm_config *config;
     struct mpm_current *current;
-    struct mpm_health *health;
+    struct mp_health *health;
     struct mpm_stat *stat;
     struct mpm_file *file;
 };

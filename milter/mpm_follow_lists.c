@@ -8,7 +8,8 @@
 #include "mp_key.h"
 #include "mp_list_log.h"
 #include "mpm_load.h"
-#include "mpm_log.h"
+#include "mp_log.h"
+#include "mp_stream.h"
 
 
 static enum mp_status
@@ -21,13 +22,13 @@ mpm_lists_load(struct mpm_follow *follow, struct mp_error *err)
 
     status = mpm_load_lists(&lists, follow->redis, mpm_follow_epoch(follow),
                             &refused, &why);
-    if (mpm_redis_is_away(status)) {
+    if (mp_redis_is_away(status)) {
         return mp_fail(err, status, "", "%s", why.text);
     }
 
     if (status != MP_OK) {
-        mpm_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
-                       "the lists cannot be read: %s", why.text);
+        mp_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
+                      "the lists cannot be read: %s", why.text);
         return MP_OK;
     }
 
@@ -41,17 +42,17 @@ mpm_lists_load(struct mpm_follow *follow, struct mp_error *err)
     follow->next = NULL;
 
     mpm_stat_count(follow->parts.stat, MPM_COUNT_RELOADS);
-    mpm_log(MPM_NOTICE, "lists loaded: %zu white, %zu black, as of %s",
-            mp_list_count(lists->list, MP_LIST_WHITE),
-            mp_list_count(lists->list, MP_LIST_BLACK), lists->id);
+    mp_log(MP_LOG_NOTICE, "lists loaded: %zu white, %zu black, as of %s",
+           mp_list_count(lists->list, MP_LIST_WHITE),
+           mp_list_count(lists->list, MP_LIST_BLACK), lists->id);
 
     if (refused > 0) {
-        mpm_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
-                       "%u members of the lists are no domains and are left "
-                       "out",
-                       refused);
+        mp_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
+                      "%u members of the lists are no domains and are left "
+                      "out",
+                      refused);
     } else {
-        mpm_health_good(follow->parts.health, MPM_TROUBLE_LISTS);
+        mp_health_good(follow->parts.health, MPM_TROUBLE_LISTS);
     }
 
     mpm_follow_publish(follow, false);
@@ -68,7 +69,7 @@ mpm_lists_anchored(struct mpm_follow *follow, bool *anchored_r,
     redisReply *reply;
     enum mp_status status;
 
-    status = mpm_redis_entry(follow->redis, mp_key(MP_KEY_LISTS),
+    status = mp_stream_entry(follow->redis, mp_key(MP_KEY_LISTS),
                              follow->lists_seen, &reply, &entry, err);
     if (status == MP_OK) {
         *anchored_r = entry != NULL;
@@ -94,7 +95,7 @@ mpm_lists_judge(struct mpm_follow *follow, const char *id,
         return mpm_lists_load(follow, err);
     }
 
-    order = mpm_id_compare(id, follow->lists_seen);
+    order = mp_stream_id_compare(id, follow->lists_seen);
 
     if (order > 0) {
         status = mpm_lists_anchored(follow, &anchored, err);
@@ -110,14 +111,14 @@ mpm_lists_judge(struct mpm_follow *follow, const char *id,
 
     if (order < 0 || !anchored) {
         follow->lists_behind = true;
-        mpm_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
-                       "the lists in Redis, of %s, do not follow from those "
-                       "in force, of %s",
-                       id, follow->lists_seen);
+        mp_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
+                      "the lists in Redis, of %s, do not follow from those "
+                      "in force, of %s",
+                      id, follow->lists_seen);
 
     } else if (follow->lists_behind) {
         follow->lists_behind = false;
-        mpm_health_good(follow->parts.health, MPM_TROUBLE_LISTS);
+        mp_health_good(follow->parts.health, MPM_TROUBLE_LISTS);
     }
 
     return MP_OK;
@@ -132,25 +133,25 @@ mpm_lists_look(struct mpm_follow *follow, struct mp_error *err)
     enum mp_status status;
     const char *id;
 
-    status = mpm_redis_entry(follow->redis, mp_key(MP_KEY_LISTS), NULL, &reply,
+    status = mp_stream_entry(follow->redis, mp_key(MP_KEY_LISTS), NULL, &reply,
                              &entry, err);
 
     if (status != MP_OK) {
-        if (mpm_redis_is_away(status)) {
+        if (mp_redis_is_away(status)) {
             return status;
         }
 
-        mpm_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
-                       "the lists cannot be read: %s", err->text);
+        mp_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
+                      "the lists cannot be read: %s", err->text);
         return MP_OK;
     }
 
-    id = mpm_entry_id(entry);
+    id = mp_entry_id(entry);
 
     if (id == NULL) {
         follow->lists_behind = true;
-        mpm_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
-                       "Redis has no lists");
+        mp_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
+                      "Redis has no lists");
 
     } else {
         status = mpm_lists_judge(follow, id, err);
@@ -167,7 +168,7 @@ static void
 mpm_lists_change(struct mpm_follow *follow,
                  const struct mp_list_change *change)
 {
-    struct mpm_id id = { 0, 0 };
+    struct mp_stream_id id = { 0, 0 };
     unsigned int refused = 0;
 
     if (change->op == MP_LIST_INIT) {
@@ -182,8 +183,8 @@ mpm_lists_change(struct mpm_follow *follow,
 
     if (follow->next == NULL || !mp_list_apply(follow->next, change, &refused))
     {
-        mpm_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
-                       "no memory for the lists");
+        mp_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
+                      "no memory for the lists");
         follow->reload = true;
         return;
     }
@@ -191,17 +192,17 @@ mpm_lists_change(struct mpm_follow *follow,
     (void) snprintf(follow->next_id, sizeof(follow->next_id), "%s",
                     change->id);
 
-    if (mpm_id_parse(&id, change->id)) {
+    if (mp_stream_id_parse(&id, change->id)) {
         mpm_follow_made(follow, (int64_t) id.msecs);
     }
 
     if (refused > 0) {
         mpm_stat_count(follow->parts.stat, MPM_COUNT_SNAPSHOT_REFUSED);
-        mpm_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
-                       "list change %s: %u entries are no domains", change->id,
-                       refused);
+        mp_health_bad(follow->parts.health, MPM_TROUBLE_LISTS,
+                      "list change %s: %u entries are no domains", change->id,
+                      refused);
     } else {
-        mpm_health_good(follow->parts.health, MPM_TROUBLE_LISTS);
+        mp_health_good(follow->parts.health, MPM_TROUBLE_LISTS);
     }
 }
 
@@ -209,7 +210,7 @@ mpm_lists_change(struct mpm_follow *follow,
 void
 mpm_lists_take(struct mpm_follow *follow, const redisReply *entry)
 {
-    const char *id = mpm_entry_id(entry);
+    const char *id = mp_entry_id(entry);
     struct mp_list_change change;
     struct mp_error fault;
 

@@ -5,6 +5,7 @@
 
 #include "mpm_follow.h"
 #include "mpm_redis.h"
+#include "mpm_trouble.h"
 
 /* What the files of the follower share. */
 struct mpm_follow {

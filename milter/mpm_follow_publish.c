@@ -2,7 +2,7 @@
 
 #include "mpm_follow_private.h"
 
-#include "mpm_clock.h"
+#include "mp_clock.h"
 
 
 const char *
@@ -20,7 +20,7 @@ mpm_follow_epoch(const struct mpm_follow *follow)
 void
 mpm_follow_publish(struct mpm_follow *follow, bool news)
 {
-    int64_t lag = news ? mpm_clock_msecs() - follow->next_made : 0;
+    int64_t lag = news ? mp_clock_msecs() - follow->next_made : 0;
 
     if (follow->next_settings != NULL) {
         mpm_settings_drop(follow->settings);
@@ -52,8 +52,8 @@ mpm_follow_publish(struct mpm_follow *follow, bool news)
     }
 
     mpm_stat_count(follow->parts.stat, MPM_COUNT_SNAPSHOTS);
-    mpm_health_good(follow->parts.health, MPM_TROUBLE_NOTHING);
-    mpm_health_changed(follow->parts.health, lag);
+    mp_health_good(follow->parts.health, MPM_TROUBLE_NOTHING);
+    mp_health_changed(follow->parts.health, lag);
     mpm_file_changed(follow->parts.file);
 }
 
@@ -72,8 +72,8 @@ mpm_follow_refused(struct mpm_follow *follow, enum mpm_trouble trouble,
                    const char *id, const struct mp_error *err)
 {
     mpm_stat_count(follow->parts.stat, MPM_COUNT_SNAPSHOT_REFUSED);
-    mpm_health_bad(
-        follow->parts.health, trouble, "%s %s is refused: %s%s%s",
-        trouble == MPM_TROUBLE_SETTINGS ? "settings version" : "list change",
-        id, err->field, err->field[0] != '\0' ? " " : "", err->text);
+    mp_health_bad(follow->parts.health, trouble, "%s %s is refused: %s%s%s",
+                  trouble == MPM_TROUBLE_SETTINGS ? "settings version"
+                                                  : "list change",
+                  id, err->field, err->field[0] != '\0' ? " " : "", err->text);
 }

@@ -8,6 +8,7 @@
 
 #include "mp_key.h"
 #include "mp_time.h"
+#include "mp_stream.h"
 
 
 /*
@@ -27,7 +28,7 @@ mpm_settings_anchored(struct mpm_follow *follow, bool *anchored_r,
 
     (void) snprintf(id, sizeof(id), "%" PRIu64 "-0", ours->number);
 
-    status = mpm_redis_entry(follow->redis, mp_key(MP_KEY_SETTINGS), id,
+    status = mp_stream_entry(follow->redis, mp_key(MP_KEY_SETTINGS), id,
                              &reply, &entry, err);
     if (status != MP_OK) {
         return status;
@@ -56,7 +57,7 @@ mpm_settings_adopt(struct mpm_follow *follow, const struct mp_version *version)
     follow->next_settings = next;
     follow->settings_seen = version->number;
     follow->settings_behind = false;
-    mpm_health_good(follow->parts.health, MPM_TROUBLE_SETTINGS);
+    mp_health_good(follow->parts.health, MPM_TROUBLE_SETTINGS);
 
     /* the time is cut to seconds; the lag is at least what is left */
     if (mp_time_parse(&at, version->at, strlen(version->at))) {
@@ -70,10 +71,10 @@ mpm_settings_behind(struct mpm_follow *follow, const char *what,
                     uint64_t number)
 {
     follow->settings_behind = true;
-    mpm_health_bad(follow->parts.health, MPM_TROUBLE_SETTINGS,
-                   "settings version %" PRIu64 " in Redis %s version %" PRIu64
-                   " in force",
-                   number, what, follow->settings->version.number);
+    mp_health_bad(follow->parts.health, MPM_TROUBLE_SETTINGS,
+                  "settings version %" PRIu64 " in Redis %s version %" PRIu64
+                  " in force",
+                  number, what, follow->settings->version.number);
 }
 
 
@@ -106,7 +107,7 @@ mpm_settings_judge(struct mpm_follow *follow, const struct mp_version *version,
 
         } else {
             follow->settings_behind = false;
-            mpm_health_good(follow->parts.health, MPM_TROUBLE_SETTINGS);
+            mp_health_good(follow->parts.health, MPM_TROUBLE_SETTINGS);
         }
 
         return MP_OK;
@@ -128,16 +129,16 @@ enum mp_status
 mpm_settings_take(struct mpm_follow *follow, const redisReply *entry,
                   struct mp_error *err)
 {
-    const char *id = mpm_entry_id(entry);
+    const char *id = mp_entry_id(entry);
     struct mp_version version;
     struct mp_error fault;
-    struct mpm_id seen = { 0, 0 };
+    struct mp_stream_id seen = { 0, 0 };
 
     if (mp_version_parse(&version, entry, &fault) == MP_OK) {
         return mpm_settings_judge(follow, &version, err);
     }
 
-    if (id == NULL || !mpm_id_parse(&seen, id)) {
+    if (id == NULL || !mp_stream_id_parse(&seen, id)) {
         id = "without a number";
     }
 
@@ -158,23 +159,23 @@ mpm_settings_look(struct mpm_follow *follow, struct mp_error *err)
     redisReply *reply;
     enum mp_status status;
 
-    status = mpm_redis_entry(follow->redis, mp_key(MP_KEY_SETTINGS), NULL,
+    status = mp_stream_entry(follow->redis, mp_key(MP_KEY_SETTINGS), NULL,
                              &reply, &entry, err);
 
     if (status != MP_OK) {
-        if (mpm_redis_is_away(status)) {
+        if (mp_redis_is_away(status)) {
             return status;
         }
 
-        mpm_health_bad(follow->parts.health, MPM_TROUBLE_SETTINGS,
-                       "the settings cannot be read: %s", err->text);
+        mp_health_bad(follow->parts.health, MPM_TROUBLE_SETTINGS,
+                      "the settings cannot be read: %s", err->text);
         return MP_OK;
     }
 
     if (entry == NULL) {
         follow->settings_behind = true;
-        mpm_health_bad(follow->parts.health, MPM_TROUBLE_SETTINGS,
-                       "Redis has no settings");
+        mp_health_bad(follow->parts.health, MPM_TROUBLE_SETTINGS,
+                      "Redis has no settings");
 
     } else {
         status = mpm_settings_take(follow, entry, err);

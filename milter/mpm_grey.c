@@ -5,8 +5,9 @@
 
 #include "mp_key.h"
 #include "mpm_breaker.h"
-#include "mpm_clock.h"
+#include "mp_clock.h"
 #include "mpm_redis.h"
+#include "mpm_trouble.h"
 
 /* Connections at most; who finds none free waits for one. */
 #define MPM_GREY_POOL 8
@@ -18,7 +19,7 @@
 struct mpm_grey {
     const struct mpm_config *config;
     struct mpm_stat *stat;
-    struct mpm_health *health;
+    struct mp_health *health;
     struct mpm_breaker breaker;
     pthread_mutex_t lock;
     pthread_cond_t cond;
@@ -30,7 +31,7 @@ struct mpm_grey {
 
 struct mpm_grey *
 mpm_grey_new(const struct mpm_config *config, struct mpm_stat *stat,
-             struct mpm_health *health)
+             struct mp_health *health)
 {
     struct mpm_grey *grey = calloc(1, sizeof(*grey));
 
@@ -43,7 +44,7 @@ mpm_grey_new(const struct mpm_config *config, struct mpm_stat *stat,
     grey->health = health;
     mpm_breaker_init(&grey->breaker, MPM_GREY_FAILURES, MPM_GREY_PAUSE);
     (void) pthread_mutex_init(&grey->lock, NULL);
-    (void) mpm_clock_cond(&grey->cond);
+    (void) mp_clock_cond(&grey->cond);
 
     return grey;
 }
@@ -86,14 +87,14 @@ mpm_grey_put(struct mpm_grey *grey, struct mp_redis *redis)
 static struct mp_redis *
 mpm_grey_take(struct mpm_grey *grey)
 {
-    int64_t end = mpm_clock_steady() + grey->config->redis_timeout;
+    int64_t end = mp_clock_steady() + grey->config->redis_timeout;
     struct mp_redis *redis = NULL;
     bool make = false;
 
     (void) pthread_mutex_lock(&grey->lock);
 
     while (grey->count == 0 && grey->made == MPM_GREY_POOL
-           && mpm_clock_wait(&grey->cond, &grey->lock, end) == 0)
+           && mp_clock_wait(&grey->cond, &grey->lock, end) == 0)
     {
     }
 
@@ -166,7 +167,7 @@ static enum mp_status
 mpm_grey_look(struct mpm_grey *grey, struct mp_redis *redis, const char *key,
               int64_t *left_r, struct mp_error *err)
 {
-    int64_t now = mpm_clock_msecs();
+    int64_t now = mp_clock_msecs();
     redisReply *reply;
     enum mp_status status;
 
@@ -211,12 +212,12 @@ mpm_grey_try(struct mpm_grey *grey, const char *key)
 
     if (status != MP_OK) {
         mpm_stat_count(grey->stat, MPM_COUNT_GREY_ERRORS);
-        mpm_health_bad(grey->health, MPM_TROUBLE_GREY,
-                       "nobody is greylisted: %s", err.text);
+        mp_health_bad(grey->health, MPM_TROUBLE_GREY,
+                      "nobody is greylisted: %s", err.text);
         return 0;
     }
 
-    mpm_health_good(grey->health, MPM_TROUBLE_GREY);
+    mp_health_good(grey->health, MPM_TROUBLE_GREY);
 
     return left;
 }

@@ -3,7 +3,7 @@
 
 #include "mp_grey.h"
 #include "mpm_config.h"
-#include "mpm_health.h"
+#include "mp_health.h"
 #include "mpm_stat.h"
 
 /*
@@ -14,8 +14,7 @@ struct mpm_grey;
 
 /* The parts must outlive it.  NULL without memory. */
 struct mpm_grey *mpm_grey_new(const struct mpm_config *config,
-                              struct mpm_stat *stat,
-                              struct mpm_health *health);
+                              struct mpm_stat *stat, struct mp_health *health);
 void mpm_grey_free(struct mpm_grey *grey);
 
 /*

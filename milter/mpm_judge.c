@@ -8,8 +8,8 @@
 #include "mp_address.h"
 #include "mp_verdict.h"
 #include "mpm_answer.h"
-#include "mpm_clock.h"
-#include "mpm_log.h"
+#include "mp_clock.h"
+#include "mp_log.h"
 
 /* bytes of a stranger's text in a line of the log */
 #define MPM_LOGGED 320
@@ -77,7 +77,7 @@ mpm_look_up(struct mpm_milter *milter, struct mpm_session *session,
 
     if (now->lists != NULL && domain->len > 0) {
         match =
-            mp_list_find(now->lists->list, domain, mpm_clock_msecs() / 1000);
+            mp_list_find(now->lists->list, domain, mp_clock_msecs() / 1000);
     }
 
     mpm_snapshot_drop(now);
@@ -91,7 +91,7 @@ mpm_count_hit(struct mpm_milter *milter, const struct mp_match *match,
               const struct mp_domain *domain)
 {
     mpm_stat_hit(milter->stat, match->kind, domain->text + match->start,
-                 domain->len - match->start, mpm_clock_msecs() / 1000);
+                 domain->len - match->start, mp_clock_msecs() / 1000);
 }
 
 
@@ -128,9 +128,10 @@ mpm_judge_mail(struct mpm_milter *milter, struct mpm_session *session,
         && decision.verdict == MP_REJECT)
     {
         mpm_stat_count(milter->stat, MPM_COUNT_BLACKLIST);
-        mpm_log(MPM_INFO, "MAIL from [%s] %.*s: %s by %s %s", session->client,
-                MPM_LOGGED, sender, mp_verdict_name(decision.verdict),
-                mp_rule_name(decision.rule), domain.text + match.start);
+        mp_log(MP_LOG_INFO, "MAIL from [%s] %.*s: %s by %s %s",
+               session->client, MPM_LOGGED, sender,
+               mp_verdict_name(decision.verdict), mp_rule_name(decision.rule),
+               domain.text + match.start);
         mpm_session_reset(session);
 
         return mpm_answer_blocked(ctx, domain.text + match.start,
@@ -185,9 +186,9 @@ mpm_greylist(struct mpm_milter *milter, struct mpm_session *session,
 
 
 static void
-mpm_log_scan(const struct mpm_session *session, const struct mpm_mail *mail,
-             const struct mp_decision *decision, const struct mp_scan *scan,
-             unsigned int wait)
+mp_log_scan(const struct mpm_session *session, const struct mpm_mail *mail,
+            const struct mp_decision *decision, const struct mp_scan *scan,
+            unsigned int wait)
 {
     char score[24] = "none";
 
@@ -197,14 +198,14 @@ mpm_log_scan(const struct mpm_session *session, const struct mpm_mail *mail,
                         abs(scan->score) % 100);
     }
 
-    mpm_log(MPM_INFO,
-            "%.32s: from [%s] %.*s: %s by %s, score %s, settings version "
-            "%" PRIu64 "%s",
-            mail->queue_id[0] != '\0' ? mail->queue_id : "NOQUEUE",
-            session->client, MPM_LOGGED, mail->sender,
-            mp_verdict_name(decision->verdict), mp_rule_name(decision->rule),
-            score, session->settings->version.number,
-            decision->verdict == MP_DEFER && wait == 0 ? ", seen before" : "");
+    mp_log(MP_LOG_INFO,
+           "%.32s: from [%s] %.*s: %s by %s, score %s, settings version "
+           "%" PRIu64 "%s",
+           mail->queue_id[0] != '\0' ? mail->queue_id : "NOQUEUE",
+           session->client, MPM_LOGGED, mail->sender,
+           mp_verdict_name(decision->verdict), mp_rule_name(decision->rule),
+           score, session->settings->version.number,
+           decision->verdict == MP_DEFER && wait == 0 ? ", seen before" : "");
 }
 
 
@@ -330,7 +331,7 @@ mpm_judge_end(struct mpm_milter *milter, struct mpm_session *session,
         wait = mpm_greylist(milter, session, &mail);
     }
 
-    mpm_log_scan(session, &mail, &decision, &scan, wait);
+    mp_log_scan(session, &mail, &decision, &scan, wait);
     answer = mpm_act(milter, session, ctx, &decision, &scan, wait);
     free((void *) mail.rcpts);
 

@@ -8,6 +8,7 @@
 
 #include "mp_domain.h"
 #include "mp_key.h"
+#include "mp_stream.h"
 #include "mpm_redis.h"
 
 #define MPM_SCAN_COUNT "10000"
@@ -256,18 +257,18 @@ mpm_load_head(struct mp_redis *redis, char id_r[MPM_ID_SIZE],
     const redisReply *entry;
     enum mp_status status;
 
-    status = mpm_redis_entry(redis, mp_key(MP_KEY_LISTS), NULL, &reply, &entry,
+    status = mp_stream_entry(redis, mp_key(MP_KEY_LISTS), NULL, &reply, &entry,
                              err);
     if (status != MP_OK) {
         return status;
     }
 
-    if (mpm_entry_id(entry) == NULL) {
+    if (mp_entry_id(entry) == NULL) {
         freeReplyObject(reply);
         return mp_fail(err, MP_NOT_FOUND, "", "Redis has no lists");
     }
 
-    (void) snprintf(id_r, MPM_ID_SIZE, "%s", mpm_entry_id(entry));
+    (void) snprintf(id_r, MPM_ID_SIZE, "%s", mp_entry_id(entry));
     freeReplyObject(reply);
 
     return MP_OK;

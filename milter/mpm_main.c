@@ -20,7 +20,8 @@
 #include <libmilter/mfapi.h>
 #include <sodium.h>
 
-#include "mpm_log.h"
+#include "mp_log.h"
+#include "mpm_trouble.h"
 
 #define MPM_CONFIG_FILE "/etc/mailportal/milter.conf"
 #define MPM_BACKLOG     1024
@@ -157,7 +158,7 @@ mpm_parts_make(struct mpm_milter *milter)
     const struct mpm_config *config = &milter->config;
     struct mpm_follow_parts parts = { .config = config };
 
-    milter->health = mpm_health_new();
+    milter->health = mp_health_new(MPM_TROUBLE_COUNT, mpm_trouble_stale);
     milter->stat = mpm_stat_new(config->node);
     milter->current = mpm_current_new();
 
@@ -305,8 +306,8 @@ mpm_serve_until(const sigset_t *set, const char *path)
 static int
 mpm_failed(enum mp_status status, const struct mp_error *err)
 {
-    mpm_log(MPM_ERROR, "%s%s%s", err->field, err->field[0] != '\0' ? " " : "",
-            err->text);
+    mp_log(MP_LOG_ERROR, "%s%s%s", err->field,
+           err->field[0] != '\0' ? " " : "", err->text);
 
     /* what is invalid here is the configuration */
     return status == MP_INVALID || status == MP_NOT_FOUND
@@ -337,14 +338,14 @@ mpm_run(struct mpm_milter *milter)
     }
 
     if (status == MP_OK) {
-        mpm_log(MPM_NOTICE, "mailportal-milter %s is ready at %s", MP_VERSION,
-                milter->config.socket);
+        mp_log(MP_LOG_NOTICE, "mailportal-milter %s is ready at %s",
+               MP_VERSION, milter->config.socket);
         rc = mpm_serve_until(&set, path);
 
         mpm_follow_stop(milter->follow);
         mpm_beat_stop(milter->beat);
         mpm_file_stop(milter->file);
-        mpm_log(MPM_NOTICE, "stopped");
+        mp_log(MP_LOG_NOTICE, "stopped");
 
     } else {
         rc = mpm_failed(status, &err);
@@ -407,7 +408,7 @@ main(int argc, char **argv)
     if (sodium_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK
         || !mpm_parts_make(milter))
     {
-        mpm_log(MPM_ERROR, "no memory, or a library cannot start");
+        mp_log(MP_LOG_ERROR, "no memory, or a library cannot start");
         return EX_SOFTWARE;
     }
 

@@ -6,7 +6,7 @@
 #include "mpm_file.h"
 #include "mpm_follow.h"
 #include "mpm_grey.h"
-#include "mpm_health.h"
+#include "mp_health.h"
 #include "mpm_score.h"
 #include "mpm_snapshot.h"
 #include "mpm_stat.h"
@@ -14,7 +14,7 @@
 /* The parts of the running program; made by main, used by the callbacks. */
 struct mpm_milter {
     struct mpm_config config;
-    struct mpm_health *health;
+    struct mp_health *health;
     struct mpm_stat *stat;
     struct mpm_current *current;
     struct mpm_file *file;

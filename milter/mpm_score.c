@@ -4,11 +4,12 @@
 #include <stdlib.h>
 
 #include "mpm_breaker.h"
+#include "mpm_trouble.h"
 
 struct mpm_score {
     const struct mpm_config *config;
     struct mpm_stat *stat;
-    struct mpm_health *health;
+    struct mp_health *health;
     const struct mpm_score_source *source;
     void *state;
     struct mpm_breaker breaker;
@@ -25,7 +26,7 @@ static const struct mpm_score_source *const mpm_score_sources[] = {
 
 struct mpm_score *
 mpm_score_new(const struct mpm_config *config, struct mpm_stat *stat,
-              struct mpm_health *health)
+              struct mp_health *health)
 {
     struct mpm_score *score = calloc(1, sizeof(*score));
 
@@ -86,12 +87,12 @@ mpm_score_try(struct mpm_score *score, const struct mpm_mail *mail,
 
     if (!ok) {
         mpm_stat_count(score->stat, MPM_COUNT_SCAN_ERRORS);
-        mpm_health_bad(score->health, MPM_TROUBLE_SCORE,
-                       "no score from %s: %s%s%s", score->config->score_source,
-                       err.field, err.field[0] != '\0' ? " " : "", err.text);
+        mp_health_bad(score->health, MPM_TROUBLE_SCORE,
+                      "no score from %s: %s%s%s", score->config->score_source,
+                      err.field, err.field[0] != '\0' ? " " : "", err.text);
 
     } else {
-        mpm_health_good(score->health, MPM_TROUBLE_SCORE);
+        mp_health_good(score->health, MPM_TROUBLE_SCORE);
     }
 
     return ok;

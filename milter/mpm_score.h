@@ -7,7 +7,7 @@
 
 #include "mp_rspamd.h"
 #include "mpm_config.h"
-#include "mpm_health.h"
+#include "mp_health.h"
 #include "mpm_stat.h"
 
 /* A message as a score source sees it; all of it is lent, texts may be "". */
@@ -37,7 +37,7 @@ struct mpm_score;
 /* The parts must outlive it.  NULL without memory. */
 struct mpm_score *mpm_score_new(const struct mpm_config *config,
                                 struct mpm_stat *stat,
-                                struct mpm_health *health);
+                                struct mp_health *health);
 void mpm_score_free(struct mpm_score *score);
 
 /* Any thread may ask; it takes at most scan_timeout. */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "mpm_bytes.h"
-#include "mpm_clock.h"
+#include "mp_clock.h"
 
 /* SpamAssassin's spamd: SPAMC/1.5, one connection a message. */
 
@@ -100,12 +100,12 @@ static bool
 mpm_spamd_wait(int fd, short events, int64_t deadline)
 {
     struct pollfd poller = { fd, events, 0 };
-    int64_t left = deadline - mpm_clock_steady();
+    int64_t left = deadline - mp_clock_steady();
     int ready;
 
     do {
         ready = left > 0 ? poll(&poller, 1, (int) left) : 0;
-        left = deadline - mpm_clock_steady();
+        left = deadline - mp_clock_steady();
     } while (ready < 0 && errno == EINTR);
 
     if (ready == 0) {
@@ -174,7 +174,7 @@ static bool
 mpm_spamd_talk(const struct mpm_spamd *spamd, int fd,
                const struct mpm_mail *mail, struct mpm_bytes *answer)
 {
-    int64_t deadline = mpm_clock_steady() + spamd->timeout_msecs;
+    int64_t deadline = mp_clock_steady() + spamd->timeout_msecs;
     char head[128];
     int len =
         snprintf(head, sizeof(head),

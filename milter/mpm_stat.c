@@ -11,7 +11,7 @@
 #include "mp_domain.h"
 #include "mp_heartbeat.h"
 #include "mp_key.h"
-#include "mpm_clock.h"
+#include "mp_clock.h"
 
 #define MPM_HITS_MAX  4096
 #define MPM_HITS_HASH 8192 /* a power of two above MPM_HITS_MAX */
@@ -278,7 +278,7 @@ static enum mp_status
 mpm_stat_flush_scores(struct mpm_stat *stat, struct mp_redis *redis,
                       struct mp_error *err)
 {
-    time_t now = (time_t) (mpm_clock_msecs() / 1000);
+    time_t now = (time_t) (mp_clock_msecs() / 1000);
     char hour[16], field[16];
     struct mp_keyname key;
     struct tm utc;

@@ -28,10 +28,10 @@ my $impure = qr/\b(fopen|fdopen|fread|fwrite|f?printf|puts|open|openat|socket|
 
 my %ours = (
 	'shared'                => [qw(shared)],
-	'redis'                 => [qw(redis shared)],
+	'daemon'                => [qw(daemon shared)],
 	'ngx_mailportal_module' => [qw(ngx_mailportal_module shared)],
-	'milter'                => [qw(milter redis shared)],
-	'agent'                 => [qw(agent redis shared)],
+	'milter'                => [qw(milter daemon shared)],
+	'agent'                 => [qw(agent daemon shared)],
 	'dovecot-plugin'        => [qw(dovecot-plugin shared)],
 );
 
@@ -39,7 +39,7 @@ my %theirs = (
 	'shared' =>
 		qr!^<($c11|hiredis/(hiredis|read)|jansson|sodium|idn2|
 		arpa\/inet|sys\/mman)\.h>$!x,
-	'redis' => qr!^<($posix|hiredis/hiredis|sodium)\.h>$!,
+	'daemon' => qr!^<($posix|hiredis/hiredis|sodium)\.h>$!,
 	'ngx_mailportal_module' =>
 		qr!^<(ngx_\w+|hiredis/\w+|jansson|sodium|sys/resource|$c11)\.h>$!,
 	'milter' => qr!^<($posix|hiredis/hiredis|libmilter/mfapi|curl/curl|

@@ -16,7 +16,7 @@ my $found = grep { -x "$_/$format" } split /:/, $ENV{PATH};
 plan(skip_all => "$format is not installed") if !$found && !$ENV{CI};
 
 my @files = sources(
-	qr!^(shared|redis|milter|agent|t/unit|t/fuzz|t/bench)/.*\.[ch]$!);
+	qr!^(shared|daemon|milter|agent|t/unit|t/fuzz|t/bench)/.*\.[ch]$!);
 
 for my $file (@files) {
 	open my $fh, '-|', $format, '--style=file', $file

@@ -10,7 +10,7 @@ use lib 't/lib';
 use Test::More;
 use Test::Lint;
 
-my $c = qr!^(shared|redis|ngx_mailportal_module|dovecot-plugin|milter|agent)
+my $c = qr!^(shared|daemon|ngx_mailportal_module|dovecot-plugin|milter|agent)
 	/.*\.([ch]|def)$!x;
 my $all_c = qr!$c|^t/(unit|fuzz|bench)/.*\.[ch]$!;
 my $web = qr!^web/.*\.(js|html)$!;

@@ -1,10 +1,10 @@
-#include "mpm_clock.h"
+#include "mp_clock.h"
 
 #include <time.h>
 
 
 static int64_t
-mpm_clock(clockid_t id)
+mp_clock(clockid_t id)
 {
     struct timespec now;
 
@@ -15,21 +15,21 @@ mpm_clock(clockid_t id)
 
 
 int64_t
-mpm_clock_msecs(void)
+mp_clock_msecs(void)
 {
-    return mpm_clock(CLOCK_REALTIME);
+    return mp_clock(CLOCK_REALTIME);
 }
 
 
 int64_t
-mpm_clock_steady(void)
+mp_clock_steady(void)
 {
-    return mpm_clock(CLOCK_MONOTONIC);
+    return mp_clock(CLOCK_MONOTONIC);
 }
 
 
 int
-mpm_clock_cond(pthread_cond_t *cond)
+mp_clock_cond(pthread_cond_t *cond)
 {
     pthread_condattr_t attr;
     int rc;
@@ -44,8 +44,7 @@ mpm_clock_cond(pthread_cond_t *cond)
 
 
 int
-mpm_clock_wait(pthread_cond_t *cond, pthread_mutex_t *lock,
-               int64_t until_msecs)
+mp_clock_wait(pthread_cond_t *cond, pthread_mutex_t *lock, int64_t until_msecs)
 {
     struct timespec until = {
         .tv_sec = until_msecs / 1000,

@@ -1,13 +1,13 @@
-#ifndef MPM_LOG_H
-#define MPM_LOG_H
+#ifndef MP_LOG_H
+#define MP_LOG_H
 
 #include <stddef.h>
 
-enum mpm_level {
-    MPM_ERROR,
-    MPM_WARNING,
-    MPM_NOTICE,
-    MPM_INFO,
+enum mp_level {
+    MP_LOG_ERROR,
+    MP_LOG_WARNING,
+    MP_LOG_NOTICE,
+    MP_LOG_INFO,
 };
 
 /*
@@ -15,13 +15,13 @@ enum mpm_level {
  * no control character and is valid UTF-8: other bytes stand as \xNN.  A
  * line that is too long is cut.
  */
-void mpm_log(enum mpm_level level, const char *fmt, ...)
+void mp_log(enum mp_level level, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
 
 /*
  * Copies bytes in that form and returns the length; what does not fit is cut.
  * text_r ends with a NUL.
  */
-size_t mpm_escape(char *text_r, size_t size, const char *bytes, size_t len);
+size_t mp_escape(char *text_r, size_t size, const char *bytes, size_t len);
 
 #endif

@@ -1,23 +1,23 @@
-#include "mpm_log.h"
+#include "mp_log.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#define MPM_LINE_MAX 2048
+#define MP_LOG_LINE_MAX 2048
 
-static const char *const mpm_levels[] = {
-    [MPM_ERROR] = "error",
-    [MPM_WARNING] = "warning",
-    [MPM_NOTICE] = "notice",
-    [MPM_INFO] = "info",
+static const char *const mp_levels[] = {
+    [MP_LOG_ERROR] = "error",
+    [MP_LOG_WARNING] = "warning",
+    [MP_LOG_NOTICE] = "notice",
+    [MP_LOG_INFO] = "info",
 };
 
 
 /* Bytes of the UTF-8 character at text (RFC 3629), 0 if there is none. */
 static size_t
-mpm_utf8(const unsigned char *text, size_t len)
+mp_utf8(const unsigned char *text, size_t len)
 {
     size_t need;
     unsigned char low = 0x80, high = 0xbf;
@@ -69,14 +69,14 @@ mpm_utf8(const unsigned char *text, size_t len)
 
 
 size_t
-mpm_escape(char *text_r, size_t size, const char *bytes, size_t len)
+mp_escape(char *text_r, size_t size, const char *bytes, size_t len)
 {
     static const char hex[] = "0123456789abcdef";
     const unsigned char *from = (const unsigned char *) bytes;
     size_t used = 0;
 
     while (len > 0) {
-        size_t n = mpm_utf8(from, len);
+        size_t n = mp_utf8(from, len);
 
         if (n == 1 && (from[0] < 0x20 || from[0] == 0x7f)) {
             n = 0;
@@ -109,9 +109,9 @@ mpm_escape(char *text_r, size_t size, const char *bytes, size_t len)
 
 
 void
-mpm_log(enum mpm_level level, const char *fmt, ...)
+mp_log(enum mp_level level, const char *fmt, ...)
 {
-    char text[MPM_LINE_MAX], line[MPM_LINE_MAX];
+    char text[MP_LOG_LINE_MAX], line[MP_LOG_LINE_MAX];
     size_t used;
     va_list args;
     int len;
@@ -124,9 +124,9 @@ mpm_log(enum mpm_level level, const char *fmt, ...)
         return;
     }
 
-    used = (size_t) snprintf(line, sizeof(line), "%s: ", mpm_levels[level]);
+    used = (size_t) snprintf(line, sizeof(line), "%s: ", mp_levels[level]);
     used +=
-        mpm_escape(line + used, sizeof(line) - used - 1, text, strlen(text));
+        mp_escape(line + used, sizeof(line) - used - 1, text, strlen(text));
     line[used++] = '\n';
 
     /* one write, so that the lines of threads do not mix */

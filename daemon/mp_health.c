@@ -1,4 +1,4 @@
-#include "mpm_health.h"
+#include "mp_health.h"
 
 #include <pthread.h>
 #include <stdarg.h>
@@ -6,45 +6,42 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "mpm_clock.h"
-#include "mpm_log.h"
+#include "mp_clock.h"
+#include "mp_log.h"
 
-struct mpm_health {
+struct mp_health {
     pthread_mutex_t lock;
     pthread_cond_t cond;
     int64_t lag_msecs;
     bool changed;
     bool stop;
-    char text[MPM_TROUBLE_COUNT]
-             [sizeof(((struct mp_heartbeat *) 0)->problem[0])];
-};
-
-/* With these, what is in force may be older than Redis. */
-static const bool mpm_makes_stale[MPM_TROUBLE_COUNT] = {
-    [MPM_TROUBLE_NOTHING] = true,  [MPM_TROUBLE_REDIS] = true,
-    [MPM_TROUBLE_SETTINGS] = true, [MPM_TROUBLE_LISTS] = true,
-    [MPM_TROUBLE_UNSAFE] = false,
+    unsigned int count;
+    const bool *stale;
+    char text[][sizeof(((struct mp_heartbeat *) 0)->problem[0])];
 };
 
 
-struct mpm_health *
-mpm_health_new(void)
+struct mp_health *
+mp_health_new(unsigned int count, const bool *stale)
 {
-    struct mpm_health *health = calloc(1, sizeof(*health));
+    struct mp_health *health =
+        calloc(1, sizeof(*health) + count * sizeof(health->text[0]));
 
     if (health == NULL) {
         return NULL;
     }
 
+    health->count = count;
+    health->stale = stale;
     (void) pthread_mutex_init(&health->lock, NULL);
-    (void) mpm_clock_cond(&health->cond);
+    (void) mp_clock_cond(&health->cond);
 
     return health;
 }
 
 
 void
-mpm_health_free(struct mpm_health *health)
+mp_health_free(struct mp_health *health)
 {
     if (health != NULL) {
         (void) pthread_cond_destroy(&health->cond);
@@ -55,8 +52,8 @@ mpm_health_free(struct mpm_health *health)
 
 
 void
-mpm_health_bad(struct mpm_health *health, enum mpm_trouble trouble,
-               const char *fmt, ...)
+mp_health_bad(struct mp_health *health, unsigned int trouble, const char *fmt,
+              ...)
 {
     char text[sizeof(health->text[0])], safe[sizeof(health->text[0])];
     bool news;
@@ -66,7 +63,7 @@ mpm_health_bad(struct mpm_health *health, enum mpm_trouble trouble,
     (void) vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
 
-    (void) mpm_escape(safe, sizeof(safe), text, strlen(text));
+    (void) mp_escape(safe, sizeof(safe), text, strlen(text));
 
     (void) pthread_mutex_lock(&health->lock);
 
@@ -80,13 +77,13 @@ mpm_health_bad(struct mpm_health *health, enum mpm_trouble trouble,
     (void) pthread_mutex_unlock(&health->lock);
 
     if (news) {
-        mpm_log(MPM_WARNING, "%s", safe);
+        mp_log(MP_LOG_WARNING, "%s", safe);
     }
 }
 
 
 void
-mpm_health_good(struct mpm_health *health, enum mpm_trouble trouble)
+mp_health_good(struct mp_health *health, unsigned int trouble)
 {
     char text[sizeof(health->text[0])];
 
@@ -103,13 +100,13 @@ mpm_health_good(struct mpm_health *health, enum mpm_trouble trouble)
     (void) pthread_mutex_unlock(&health->lock);
 
     if (text[0] != '\0') {
-        mpm_log(MPM_NOTICE, "no longer: %s", text);
+        mp_log(MP_LOG_NOTICE, "no longer: %s", text);
     }
 }
 
 
 void
-mpm_health_changed(struct mpm_health *health, int64_t lag_msecs)
+mp_health_changed(struct mp_health *health, int64_t lag_msecs)
 {
     (void) pthread_mutex_lock(&health->lock);
     health->lag_msecs = lag_msecs > 0 ? lag_msecs : 0;
@@ -120,7 +117,7 @@ mpm_health_changed(struct mpm_health *health, int64_t lag_msecs)
 
 
 void
-mpm_health_report(struct mpm_health *health, struct mp_heartbeat *hb)
+mp_health_report(struct mp_health *health, struct mp_heartbeat *hb)
 {
     (void) pthread_mutex_lock(&health->lock);
 
@@ -128,12 +125,12 @@ mpm_health_report(struct mpm_health *health, struct mp_heartbeat *hb)
     hb->stale = false;
     hb->problem_count = 0;
 
-    for (unsigned int i = 0; i < MPM_TROUBLE_COUNT; i++) {
+    for (unsigned int i = 0; i < health->count; i++) {
         if (health->text[i][0] == '\0') {
             continue;
         }
 
-        hb->stale = hb->stale || mpm_makes_stale[i];
+        hb->stale = hb->stale || health->stale[i];
 
         if (hb->problem_count < MP_PROBLEMS_MAX) {
             memcpy(hb->problem[hb->problem_count++], health->text[i],
@@ -146,14 +143,14 @@ mpm_health_report(struct mpm_health *health, struct mp_heartbeat *hb)
 
 
 bool
-mpm_health_wait(struct mpm_health *health, int64_t until_msecs)
+mp_health_wait(struct mp_health *health, int64_t until_msecs)
 {
     bool stop;
 
     (void) pthread_mutex_lock(&health->lock);
 
     while (!health->changed && !health->stop
-           && mpm_clock_wait(&health->cond, &health->lock, until_msecs) == 0)
+           && mp_clock_wait(&health->cond, &health->lock, until_msecs) == 0)
     {
     }
 
@@ -167,7 +164,7 @@ mpm_health_wait(struct mpm_health *health, int64_t until_msecs)
 
 
 void
-mpm_health_stop(struct mpm_health *health)
+mp_health_stop(struct mp_health *health)
 {
     (void) pthread_mutex_lock(&health->lock);
     health->stop = true;
