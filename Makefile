@@ -120,7 +120,7 @@ DVFLAGS = -std=gnu11 -D_GNU_SOURCE -DHAVE_CONFIG_H \
           -DMP_VERSION='"$(VERSION)"' -W -Wall -Wstrict-prototypes \
           -Wmissing-prototypes $(WERROR) -fPIC -MMD -MP $(HARDEN) $(CFLAGS) \
           $(SAN)
-DVINC   = -I$(DOVECOT_INC) -I$(DOVECOT_INC)/sieve -Ishared
+DVINC   = -isystem $(DOVECOT_INC) -isystem $(DOVECOT_INC)/sieve -Ishared
 DVLINK  = -L$(DOVECOT_LIB) -Wl,-rpath,$(DOVECOT_LIB) $(LDFLAGS) $(LINK)
 
 $(B)/dovecot-plugin/%.o: dovecot-plugin/%.c build/config.mk VERSION
@@ -131,11 +131,13 @@ $(B)/mailportal-worker: $(WORKER:%.c=$(B)/%.o) $(LIBMP)
 	$(CC) $(DVFLAGS) -pie -o $@ $^ $(DVLINK) -ldovecot $(MPLIBS)
 
 $(B)/mailportal-lane: $(LANE:%.c=$(B)/%.o) $(LIBMP)
-	$(CC) $(DVFLAGS) -pie -o $@ $^ $(DVLINK) -Wl,--export-dynamic \
-	    -ldovecot-sieve -ldovecot-storage -ldovecot $(MPLIBS)
+	$(CC) $(DVFLAGS) -pie -o $@ $^ $(DVLINK) \
+	    -ldovecot-sieve -ldovecot-storage -ldovecot
 
-$(B)/lib20_doveadm_mailportal_plugin.so: $(DOVEADM:%.c=$(B)/%.o)
-	$(CC) $(DVFLAGS) -shared -o $@ $^ $(LDFLAGS) $(LINK)
+$(B)/lib20_doveadm_mailportal_plugin.so: $(DOVEADM:%.c=$(B)/%.o) $(LIBMP) \
+    dovecot-plugin/export.map
+	$(CC) $(DVFLAGS) -shared -o $@ $(DOVEADM:%.c=$(B)/%.o) $(LIBMP) \
+	    $(LDFLAGS) $(LINK) -Wl,--version-script=dovecot-plugin/export.map
 
 
 # the pages: our modules as they are, libraries from npm by lock file

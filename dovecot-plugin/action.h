@@ -25,9 +25,9 @@ bool action_find(const char *name, enum action *action_r);
 
 struct action_request {
 	enum action action;
-	unsigned int junk_secs;		/* older is cleared; 0: leave */
+	unsigned int junk_secs; /* older is cleared; 0: leave */
 	unsigned int trash_secs;
-	const char *junk_name;		/* without a folder that is \Junk */
+	const char *junk_name; /* without a folder that is \Junk */
 	const char *trash_name;
 	bool dry_run;
 };

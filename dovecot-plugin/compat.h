@@ -1,5 +1,5 @@
-#ifndef COMPAT_H
-#define COMPAT_H
+#ifndef MAILPORTAL_COMPAT_H /* lib.h has a COMPAT_H */
+#define MAILPORTAL_COMPAT_H
 
 /*
  * Everything that differs between the versions of Dovecot: compat-2.3.c is
@@ -31,8 +31,7 @@ void compat_storage_deinit(struct compat_storage **storage);
 int compat_user_open(struct compat_storage *storage, const char *username,
 		     bool very_dirty, struct mail_user **user_r,
 		     const char **error_r);
-void compat_user_close(struct compat_storage *storage,
-		       struct mail_user **user);
+void compat_user_close(struct compat_storage *storage, struct mail_user **user);
 
 /*
  * Quota of an open user, all roots: recalculates; bytes, messages and limit

@@ -23,14 +23,17 @@
  * drops what has not begun, which is answered by "<seq>	drop".
  */
 
-#define LANE_SOCKET		"mailportal-lane"
-#define LANE_SERVICE		"mailportal-lane"
-#define LANE_VERSION_MAJOR	1
-#define LANE_VERSION_MINOR	0
-#define LANE_LINE_MAX		(1024*64)
+#define LANE_SOCKET "mailportal-lane"
+#define LANE_SERVICE "mailportal-lane"
+#define LANE_VERSION_MAJOR 1
+#define LANE_VERSION_MINOR 0
+#define LANE_LINE_MAX (1024 * 64)
+
+#define LANE_USER_MAX 1024
+#define LANE_TEXT_MAX 190
 
 /* Messages of one user that are named by items. */
-#define LANE_ITEMS_MAX		100
+#define LANE_ITEMS_MAX 100
 
 enum lane_status {
 	LANE_OK,
@@ -43,11 +46,11 @@ enum lane_status {
 struct lane_answer {
 	enum lane_status status;
 	const char *text;
-	uint64_t before, after;		/* recalc: bytes */
+	uint64_t before, after; /* recalc: bytes */
 	uint64_t folders, messages;
 	uint64_t bytes;
-	uint64_t limit;			/* usage: bytes, 0 for none */
-	uint64_t sieve;			/* usage: scripts */
+	uint64_t limit; /* usage: bytes, 0 for none */
+	uint64_t sieve; /* usage: scripts */
 };
 
 #endif

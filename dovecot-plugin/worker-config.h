@@ -5,22 +5,22 @@
 
 /* What worker.conf says, by mp_conf.h; both programs read the file. */
 struct worker_config {
-	char *node;			/* the host's name unless given */
-	char *redis;			/* unix:PATH or ADDRESS:PORT */
+	char *node;  /* the host's name unless given */
+	char *redis; /* unix:PATH or ADDRESS:PORT */
 	char *redis_user;
 	char *redis_password_file;
 	unsigned int redis_timeout_msecs;
 
-	char *state_dir;		/* jobs, locks, master.passwd */
-	char *log_file;			/* Dovecot's; "auto", or "none" */
-	char *junk_name;		/* without a folder that is \Junk */
+	char *state_dir; /* jobs, locks, master.passwd */
+	char *log_file;	 /* Dovecot's; "auto", or "none" */
+	char *junk_name; /* without a folder that is \Junk */
 	char *trash_name;
 
-	unsigned int lanes;		/* 0: one for each processor */
-	unsigned int lane_users;	/* then the process is replaced */
-	unsigned int sweep_msecs;	/* from clearing to clearing: 1d */
-	unsigned int sweep_rate;	/* users a second of these sweeps */
-	unsigned int usage_msecs;	/* from usage sweep to usage sweep */
+	unsigned int lanes;	  /* 0: one for each processor */
+	unsigned int lane_users;  /* then the process is replaced */
+	unsigned int sweep_msecs; /* from clearing to clearing: 1d */
+	unsigned int sweep_rate;  /* users a second of these sweeps */
+	unsigned int usage_msecs; /* from usage sweep to usage sweep */
 };
 
 /*

@@ -14,13 +14,13 @@
 
 struct worker {
 	struct worker_config config;
-	struct worker_redis *redis;	/* commands */
-	struct worker_redis *follow;	/* blocks in XREADGROUP and XREAD */
-	uint64_t settings;		/* version in force here */
-	const char *settings_problem;	/* of worker-follow; NULL for none */
-	const char *master_problem;	/* of worker-master; NULL for none */
-	const char *log_problem;	/* of worker-log; NULL for none */
-	const char *queue_problem;	/* of worker-queue; NULL for none */
+	struct worker_redis *redis;   /* commands */
+	struct worker_redis *follow;  /* blocks in XREADGROUP and XREAD */
+	uint64_t settings;	      /* version in force here */
+	const char *settings_problem; /* of worker-follow; NULL for none */
+	const char *master_problem;   /* of worker-master; NULL for none */
+	const char *log_problem;      /* of worker-log; NULL for none */
+	const char *queue_problem;    /* of worker-queue; NULL for none */
 };
 
 /* the one worker of this process */

@@ -1,0 +1,24 @@
+/* Whether this Dovecot is the one that this was compiled for. */
+
+#include "lib.h"
+#include "compat.h"
+
+#include <stdlib.h>
+
+bool compat_version_check(const char **error_r)
+{
+	const char *running = getenv("DOVECOT_VERSION");
+
+	if (running == NULL) {
+		*error_r = "is started by Dovecot's master, not by hand";
+		return FALSE;
+	}
+	if (strcmp(running, DOVECOT_VERSION) != 0) {
+		*error_r = t_strdup_printf(
+			"compiled for Dovecot " DOVECOT_VERSION ", and this is "
+			"%s: compile it anew",
+			running);
+		return FALSE;
+	}
+	return TRUE;
+}
