@@ -132,7 +132,7 @@ $(B)/mailportal-worker: $(WORKER:%.c=$(B)/%.o) $(LIBMP)
 
 $(B)/mailportal-lane: $(LANE:%.c=$(B)/%.o) $(LIBMP)
 	$(CC) $(DVFLAGS) -pie -o $@ $^ $(DVLINK) \
-	    -ldovecot-sieve -ldovecot-storage -ldovecot
+	    -ldovecot-sieve -ldovecot-storage -ldovecot -ljansson
 
 $(B)/lib20_doveadm_mailportal_plugin.so: $(DOVEADM:%.c=$(B)/%.o) $(LIBMP) \
     dovecot-plugin/export.map
