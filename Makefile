@@ -137,7 +137,8 @@ $(B)/mailportal-lane: $(LANE:%.c=$(B)/%.o) $(LIBMP)
 $(B)/lib20_doveadm_mailportal_plugin.so: $(DOVEADM:%.c=$(B)/%.o) $(LIBMP) \
     dovecot-plugin/export.map
 	$(CC) $(DVFLAGS) -shared -o $@ $(DOVEADM:%.c=$(B)/%.o) $(LIBMP) \
-	    $(LDFLAGS) $(LINK) -Wl,--version-script=dovecot-plugin/export.map
+	    $(LDFLAGS) $(LINK) -Wl,--version-script=dovecot-plugin/export.map \
+	    -ljansson
 
 
 # the pages: our modules as they are, libraries from npm by lock file

@@ -1,15 +1,156 @@
 /* mailportal-worker: takes jobs from Redis, and hands users to lanes. */
 
 #include "lib.h"
+#include "eacces-error.h"
+#include "ioloop.h"
+#include "mkdir-parents.h"
+#include "restrict-access.h"
+#include "master-service.h"
+#include "master-service-settings.h"
 #include "compat.h"
+#include "worker.h"
 
-#include <stdio.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
-int main(void)
+#define WORKER_CONFIG_PATH "/etc/mailportal/worker.conf"
+
+/* How often the locks are tried that an older worker or its lanes hold. */
+#define WORKER_LOCK_MSECS 50
+
+struct worker worker;
+
+static int worker_lock_fd = -1, worker_lanes_lock_fd = -1;
+static struct timeout *to_lock;
+static bool worker_begun;
+
+static void worker_begin(void)
 {
+	worker_begun = TRUE;
+	worker.redis = worker_redis_init(&worker.config, "mailportal-worker",
+					 NULL, NULL);
+}
+
+static void worker_end(void)
+{
+	if (!worker_begun)
+		return;
+	worker_redis_deinit(&worker.redis);
+}
+
+/* An older worker may still end, and lanes of one that was killed. */
+
+static int worker_lock_open(const char *name)
+{
+	const char *path =
+		t_strconcat(worker.config.state_dir, "/", name, NULL);
+	int fd;
+
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (fd == -1)
+		i_fatal("open(%s) failed: %m", path);
+	return fd;
+}
+
+static bool worker_lock_try(int fd)
+{
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		return TRUE;
+	if (errno != EWOULDBLOCK && errno != EINTR)
+		i_fatal("flock(%s) failed: %m", worker.config.state_dir);
+	return FALSE;
+}
+
+static void worker_lock(struct worker *self ATTR_UNUSED)
+{
+	if (!worker_lock_try(worker_lock_fd) ||
+	    !worker_lock_try(worker_lanes_lock_fd))
+		return;
+
+	/* the lanes take it in turn from here on */
+	i_close_fd(&worker_lanes_lock_fd);
+	timeout_remove(&to_lock);
+	worker_begin();
+}
+
+static void worker_lock_init(void)
+{
+	/* Dovecot's auth must find its file in it, and read no other */
+	if (mkdir_parents(worker.config.state_dir, 0711) < 0 && errno != EEXIST)
+		i_fatal("mkdir(%s) failed: %m", worker.config.state_dir);
+
+	worker_lock_fd = worker_lock_open("worker.lock");
+	worker_lanes_lock_fd = worker_lock_open("lanes.lock");
+	to_lock = timeout_add_short(WORKER_LOCK_MSECS, worker_lock, &worker);
+}
+
+static void worker_lock_deinit(void)
+{
+	timeout_remove(&to_lock);
+	i_close_fd(&worker_lanes_lock_fd);
+	i_close_fd(&worker_lock_fd);
+}
+
+static void client_connected(struct master_service_connection *conn)
+{
+	master_service_client_connection_accept(conn);
+	i_close_fd(&conn->fd);
+	master_service_client_connection_destroyed(master_service);
+}
+
+static void worker_die(void)
+{
+	master_service_stop(master_service);
+}
+
+/* Takes -c PATH away: Dovecot has an option of that name too. */
+static const char *worker_config_path(int *argc, char **argv)
+{
+	const char *path;
+
+	if (*argc != 3 || strcmp(argv[1], "-c") != 0)
+		return WORKER_CONFIG_PATH;
+	path = argv[2];
+	*argc = 1;
+	argv[1] = NULL;
+	return path;
+}
+
+int main(int argc, char *argv[])
+{
+	const enum master_service_flags flags =
+		MASTER_SERVICE_FLAG_NO_SSL_INIT |
+		MASTER_SERVICE_FLAG_NO_IDLE_DIE |
+		MASTER_SERVICE_FLAG_UPDATE_PROCTITLE;
+	const char *path = worker_config_path(&argc, argv);
 	const char *error;
 
+	master_service =
+		master_service_init("mailportal", flags, &argc, &argv, "");
 	if (!compat_version_check(&error))
-		fprintf(stderr, "mailportal-worker: %s\n", error);
-	return FATAL_DEFAULT;
+		i_fatal("mailportal-worker %s", error);
+	if (master_getopt(master_service) > 0)
+		return FATAL_DEFAULT;
+	if (master_service_settings_read_simple(master_service, NULL, &error) <
+	    0)
+		i_fatal("Error reading configuration: %s", error);
+	master_service_init_log(master_service);
+	restrict_access_by_env(RESTRICT_ACCESS_FLAG_ALLOW_ROOT, NULL);
+	if (worker_config_read(path, &worker.config, &error) < 0)
+		i_fatal("%s", error);
+
+	master_service_set_die_with_master(master_service, TRUE);
+	master_service_set_die_callback(master_service, worker_die);
+	worker_lock_init();
+	master_service_init_finish(master_service);
+
+	master_service_run(master_service, client_connected);
+
+	worker_end();
+	worker_lock_deinit();
+	worker_config_free(&worker.config);
+	master_service_deinit(&master_service);
+	return 0;
 }

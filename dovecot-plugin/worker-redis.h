@@ -14,12 +14,14 @@ typedef void worker_redis_callback_t(const redisReply *reply, void *context);
 /*
  * One connection in Dovecot's ioloop, kept up: AUTH, ROLE master, a Redis
  * that mp_info.h trusts; every wait has a deadline, a lost one is made again
- * after 50 ms to 2 s.  connected is called each time it is usable.  A command
- * that blocks needs a connection of its own.
+ * after 50 ms to 2 s.  connected, which may be NULL, is called each time it
+ * is usable.  A command that blocks needs a connection of its own.
  */
 struct worker_redis *
 worker_redis_init(const struct worker_config *config, const char *name,
 		  void (*connected)(void *context), void *context);
+
+/* Who waits for a reply is called, with NULL. */
 void worker_redis_deinit(struct worker_redis **redis);
 
 bool worker_redis_is_up(const struct worker_redis *redis);
@@ -36,5 +38,11 @@ const char *worker_redis_problem(const struct worker_redis *redis);
 void worker_redis_send(struct worker_redis *redis, struct mp_cmd *cmds,
 		       unsigned int count, unsigned int block_msecs,
 		       worker_redis_callback_t *callback, void *context);
+
+/*
+ * NULL when Redis did all that was asked; otherwise why not, lent by the
+ * reply: the connection was lost, an error, or one within EXEC's answer.
+ */
+const char *worker_redis_error(const redisReply *reply);
 
 #endif
