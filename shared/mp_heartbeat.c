@@ -6,6 +6,7 @@
 #include <jansson.h>
 
 #include "mp_key.h"
+#include "mp_take.h"
 
 /* a heartbeat of ours with all its problems is below 2 KiB */
 #define MP_HEARTBEAT_MAX 8192
@@ -115,56 +116,6 @@ mp_heartbeat_render(struct mp_json *json, const struct mp_heartbeat *hb)
 }
 
 
-/* A text that fits; what does not fit is not ours. */
-static bool
-mp_take_text(char *text_r, size_t size, const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-
-    if (!json_is_string(value) || json_string_length(value) >= size) {
-        return false;
-    }
-
-    memcpy(text_r, json_string_value(value), json_string_length(value) + 1);
-
-    return true;
-}
-
-
-static bool
-mp_take_count(uint64_t *count_r, const json_t *object, const char *key)
-{
-    const json_t *value = json_object_get(object, key);
-
-    if (!json_is_integer(value) || json_integer_value(value) < 0) {
-        return false;
-    }
-
-    *count_r = (uint64_t) json_integer_value(value);
-
-    return true;
-}
-
-
-/* Cuts what does not fit, between two characters. */
-static void
-mp_take_cut(char *text_r, size_t size, const char *text)
-{
-    size_t len = strlen(text);
-
-    if (len >= size) {
-        len = size - 1;
-
-        while (len > 0 && ((unsigned char) text[len] & 0xc0) == 0x80) {
-            len--;
-        }
-    }
-
-    memcpy(text_r, text, len);
-    text_r[len] = '\0';
-}
-
-
 static bool
 mp_take_problems(struct mp_heartbeat *hb, const json_t *object)
 {
@@ -184,7 +135,7 @@ mp_take_problems(struct mp_heartbeat *hb, const json_t *object)
             return false;
         }
 
-        mp_take_cut(place, sizeof(hb->problem[0]), json_string_value(text));
+        mp_cut(place, sizeof(hb->problem[0]), json_string_value(text));
     }
 
     return true;
@@ -253,33 +204,32 @@ mp_heartbeat_fault(struct mp_heartbeat *hb, const json_t *object)
         return "lists";
     }
 
-    if (!mp_take_count(&pid, object, "pid") || pid > INT32_MAX) {
+    if (!mp_take_count(&pid, object, "pid", INT32_MAX)) {
         return "pid";
     }
 
-    if (!mp_take_count(&lag, object, "lag_ms")) {
+    if (!mp_take_count(&lag, object, "lag_ms", INT64_MAX)) {
         return "lag_ms";
     }
 
-    if (!mp_take_count(&hb->settings, object, "settings")) {
+    if (!mp_take_count(&hb->settings, object, "settings", INT64_MAX)) {
         return "settings";
     }
 
-    if (!mp_take_count(&hb->whitelist, object, "whitelist")) {
+    if (!mp_take_count(&hb->whitelist, object, "whitelist", INT64_MAX)) {
         return "whitelist";
     }
 
-    if (!mp_take_count(&hb->blacklist, object, "blacklist")) {
+    if (!mp_take_count(&hb->blacklist, object, "blacklist", INT64_MAX)) {
         return "blacklist";
     }
 
-    if (!json_is_boolean(json_object_get(object, "stale"))) {
+    if (!mp_take_bool(&hb->stale, object, "stale")) {
         return "stale";
     }
 
     hb->pid = (long) pid;
     hb->lag_msecs = (int64_t) lag;
-    hb->stale = json_is_true(json_object_get(object, "stale"));
 
     return mp_take_problems(hb, object) ? NULL : "problems";
 }

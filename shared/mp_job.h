@@ -70,12 +70,15 @@ bool mp_job_is_for(const struct mp_job *job, const char *node);
 /* The JSON of the field "job": an object, complete in itself. */
 void mp_job_render(struct mp_json *json, const struct mp_job *job);
 
-/* Reads it, as from a stranger: MP_INVALID names what is wrong. */
+/*
+ * Reads it, as from a stranger: MP_INVALID names what is wrong.  A member
+ * that is not known is wrong: it could say that less is to be done.
+ */
 enum mp_status mp_job_parse(struct mp_job *job_r, const char *bytes,
                             size_t len, struct mp_error *err);
 
 /*
- * The commands that make a job, for one MULTI.  record: HSETNX of "job", and
+ * The commands that make a job, for one MULTI; cmds are initialised.  record: HSETNX of "job", and
  * its time to live; index: ZADD NX by the time of the id, and a trim;
  * queue: XADD "op run id <id> job <json>"; event: XADD "id <id>".
  */

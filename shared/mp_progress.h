@@ -36,8 +36,8 @@ bool mp_job_state_ended(enum mp_job_state state);
  */
 struct mp_progress {
     enum mp_job_state state;
-    uint64_t total;  /* users; known when the userdb was listed */
-    uint64_t done;   /* worked on, the failed ones included */
+    uint64_t total; /* users; known when the userdb was listed */
+    uint64_t done;  /* worked on, the failed ones included */
     uint64_t failed;
     uint64_t skipped; /* of done: had no mailbox yet */
     int64_t eta;      /* seconds that are left, -1 for not known */
@@ -72,13 +72,25 @@ struct mp_item {
 /* An item with nothing in it. */
 void mp_item_init(struct mp_item *item);
 
+/* An object; node NULL: without the node's name. */
+void mp_item_render(struct mp_json *json, const struct mp_item *item,
+                    const char *node);
+
+/*
+ * A time or a text that is "" and an eta below 0 are null.  What is read back
+ * may have members of a later version, and a text that is too long is cut.
+ */
 void mp_progress_render(struct mp_json *json, const char *key,
                         const struct mp_progress *progress);
 enum mp_status mp_progress_parse(struct mp_progress *progress_r,
                                  const char *bytes, size_t len,
                                  struct mp_error *err);
 
-/* An array; rendered to JSON and read back, at most MP_ITEMS_MAX. */
+/*
+ * An array; rendered to JSON and read back, at most MP_ITEMS_MAX and
+ * MP_ITEMS_JSON_MAX bytes: what is more is left out.  items_r has room for
+ * MP_ITEMS_MAX.
+ */
 void mp_items_render(struct mp_json *json, const char *key,
                      const struct mp_item *items, size_t count);
 enum mp_status mp_items_parse(struct mp_item *items_r, size_t *count_r,
@@ -88,12 +100,11 @@ enum mp_status mp_items_parse(struct mp_item *items_r, size_t *count_r,
 /*
  * HSET of the node's progress, errors and details in one command, so that
  * they are always of one moment, and the time to live.  errors or details
- * NULL: as they were.  They are arrays by mp_items_render().
+ * NULL: as they were.  They are arrays by mp_items_render().  cmds are initialised.
  */
 #define MP_PROGRESS_CMDS 2
-void mp_progress_commands(struct mp_cmd cmds[MP_PROGRESS_CMDS],
-                          const char *id, const char *node,
-                          const struct mp_progress *progress,
+void mp_progress_commands(struct mp_cmd cmds[MP_PROGRESS_CMDS], const char *id,
+                          const char *node, const struct mp_progress *progress,
                           const struct mp_json *errors,
                           const struct mp_json *details);
 

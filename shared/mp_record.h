@@ -15,7 +15,7 @@ struct mp_record_node {
     char name[MP_NODE_SIZE];
     bool started; /* progress is of it; otherwise it is queued there */
     struct mp_progress progress;
-    const char *errors; /* JSON that mp_items_parse() takes; lent, or NULL */
+    const char *errors; /* JSON for mp_items_parse(), unread; or NULL */
     size_t errors_len;
     const char *details;
     size_t details_len;
@@ -27,7 +27,7 @@ struct mp_record_node {
  */
 struct mp_record {
     struct mp_job job;
-    bool cancelled;          /* somebody wants it to end */
+    bool cancelled; /* somebody wants it to end */
     char cancelled_by[128];
     unsigned int node_count; /* of the job, and those that began */
     struct mp_record_node node[MP_JOB_NODES_MAX];
@@ -35,20 +35,24 @@ struct mp_record {
 
 /*
  * Reads the answers of HGETALL of MP_KEY_JOB and of MP_KEY_JOB_PROGRESS; the
- * latter may be empty.  MP_NOT_FOUND: there is no such job.  A field that is
- * not valid is MP_INVALID in "job", and otherwise left out.
+ * latter may be empty or NULL.  MP_NOT_FOUND: there is no such job.  A field
+ * that is not valid is MP_INVALID in "job", and otherwise left out.
  */
 enum mp_status mp_record_parse(struct mp_record *record_r,
                                const redisReply *job,
                                const redisReply *progress,
                                struct mp_error *err);
 
-/* Of all nodes together. */
+/*
+ * Of all nodes together.  Cancelled: somebody wants it, no node is at work
+ * or has it before it, and one did not finish.
+ */
 enum mp_job_state mp_record_state(const struct mp_record *record);
 
 /*
  * The object of /jobs/{id}.  Not full: as in the list of /jobs, without
- * nodes, errors and details.
+ * nodes, errors and result.items.  What there is not is null: a target of
+ * all, a rate without limit, days of a folder that is left alone.
  */
 void mp_record_render(struct mp_json *json, const char *key,
                       const struct mp_record *record, bool full);
