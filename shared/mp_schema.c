@@ -147,9 +147,10 @@ mp_print_actions(void)
                   "|---|---|---|---|---|\n");
 
     for (size_t i = 0; i < MP_ACTION_COUNT; i++) {
-        (void) printf("| `%s` | %s | %s | %s | %s |\n", mp_action_table[i].name,
-                      mp_action_table[i].executor, mp_action_table[i].targets,
-                      mp_action_table[i].label, mp_action_table[i].doc);
+        (void) printf("| `%s` | %s | %s | %s | %s |\n",
+                      mp_action_table[i].name, mp_action_table[i].executor,
+                      mp_action_table[i].targets, mp_action_table[i].label,
+                      mp_action_table[i].doc);
     }
 }
 
