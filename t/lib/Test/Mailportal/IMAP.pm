@@ -66,6 +66,19 @@ sub cmd {
 }
 
 
+# One message into a folder; date is the internal one, "02-Mar-2020 10:00:00
+# +0000".
+
+sub append {
+	my ($self, $folder, $text, $date) = @_;
+
+	$text =~ s/\r?\n/\r\n/g;
+	$date = defined $date ? "\"$date\" " : '';
+	return $self->cmd('APPEND ' . _quote($folder) . " $date\{"
+		. length($text) . "+}\r\n$text");
+}
+
+
 sub folders {
 	my ($self) = @_;
 	my ($status, @lines) = $self->cmd('LIST "" "*"');
