@@ -29,7 +29,7 @@ static const struct mp_conf_row worker_config_rows[] = {
 	    "one."),
 	ROW("redis_timeout", redis_timeout_msecs, MSECS, "1s",
 	    "How long an answer of Redis may take. No mail waits for it."),
-	ROW("state_dir", state_dir, TEXT, "/var/lib/mailportal/dovecot",
+	ROW("state_dir", state_dir, TEXT, "/var/lib/mailportal-worker",
 	    "Jobs under way, locks and the master password file."),
 	ROW("log_file", log_file, TEXT, "auto",
 	    "Dovecot's log, from which logins are read: a path, none, or "
