@@ -24,6 +24,7 @@ SHARED = $(filter-out shared/mp_schema.c,$(wildcard shared/*.c))
 DAEMON = $(wildcard daemon/*.c)
 MILTER = $(wildcard milter/*.c)
 CTL    = $(wildcard agent/ctl_*.c)
+AGENT  = $(wildcard agent/mpa_*.c)
 NGINX  = $(wildcard ngx_mailportal_module/*.c)
 WORKER = $(wildcard $(addprefix dovecot-plugin/,worker*.c common*.c))
 LANE   = $(wildcard $(addprefix dovecot-plugin/,lane*.c action*.c common*.c \
@@ -37,7 +38,7 @@ FUZZ   = $(patsubst t/fuzz/%.c,$(B)/fuzz/%,$(wildcard t/fuzz/fuzz_*.c))
 LIBMP   = $(B)/libmp.a
 LIBDMN  = $(B)/libmpdaemon.a
 MODULE  = $(B)/ngx_http_mailportal_module.so
-PROGRAMS = $(B)/mailportal-milter $(B)/mailportal-ctl
+PROGRAMS = $(B)/mailportal-milter $(B)/mailportal-agent $(B)/mailportal-ctl
 DOVECOT = $(B)/mailportal-worker $(B)/mailportal-lane \
           $(B)/lib20_doveadm_mailportal_plugin.so
 
@@ -87,6 +88,10 @@ $(B)/mp_schema: $(B)/shared/mp_schema.o $(LIBMP)
 
 $(B)/mailportal-milter: $(MILTER:%.c=$(B)/%.o) $(LIBDMN) $(LIBMP)
 	$(CC) $(MPFLAGS) -pie -o $@ $^ $(LDFLAGS) $(LINK) -lmilter -lcurl \
+	    $(MPLIBS) -lpthread
+
+$(B)/mailportal-agent: $(AGENT:%.c=$(B)/%.o) $(LIBDMN) $(LIBMP)
+	$(CC) $(MPFLAGS) -pie -o $@ $^ $(LDFLAGS) $(LINK) -larchive -lcurl \
 	    $(MPLIBS) -lpthread
 
 $(B)/mailportal-ctl: $(CTL:%.c=$(B)/%.o) $(LIBDMN) $(LIBMP)

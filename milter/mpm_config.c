@@ -1,14 +1,10 @@
 #include "mpm_config.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "mp_heartbeat.h"
-
-#define MPM_CONFIG_MAX (1u << 20)
+#include "mp_conf_file.h"
 
 /* clang-format off */
 const struct mp_conf_row mpm_config_rows[] = {
@@ -86,65 +82,6 @@ static const char *const mpm_sources[] = {
     [MPM_SOURCE_SPAMD] = "spamd",
     [MPM_SOURCE_NONE] = "none",
 };
-
-
-/* The whole file; the caller frees *bytes_r. */
-static enum mp_status
-mpm_config_bytes(char **bytes_r, size_t *len_r, const char *path,
-                 struct mp_error *err)
-{
-    FILE *file = fopen(path, "re");
-    char *bytes;
-    size_t len;
-
-    if (file == NULL) {
-        return mp_fail(err, MP_NOT_FOUND, "", "%s: %s", path, strerror(errno));
-    }
-
-    bytes = malloc(MPM_CONFIG_MAX);
-    if (bytes == NULL) {
-        (void) fclose(file);
-        return mp_fail(err, MP_INTERNAL, "", "no memory");
-    }
-
-    len = fread(bytes, 1, MPM_CONFIG_MAX, file);
-
-    if (ferror(file) || len == MPM_CONFIG_MAX) {
-        (void) fclose(file);
-        free(bytes);
-        return mp_fail(err, MP_INVALID, "", "%s cannot be read", path);
-    }
-
-    (void) fclose(file);
-    *bytes_r = bytes;
-    *len_r = len;
-
-    return MP_OK;
-}
-
-
-static enum mp_status
-mpm_config_node(struct mpm_config *config, struct mp_error *err)
-{
-    char host[256];
-
-    if (config->node[0] == '\0') {
-        if (gethostname(host, sizeof(host)) != 0) {
-            return mp_fail(err, MP_INVALID, "node", "is needed: %s",
-                           strerror(errno));
-        }
-
-        host[sizeof(host) - 1] = '\0';
-        free(config->node);
-        config->node = strdup(host);
-    }
-
-    if (config->node == NULL) {
-        return mp_fail(err, MP_INTERNAL, "node", "no memory");
-    }
-
-    return mp_node_check(config->node, err);
-}
 
 
 static enum mp_status
@@ -249,7 +186,7 @@ mpm_config_check(struct mpm_config *config, struct mp_error *err)
         return status;
     }
 
-    return mpm_config_node(config, err);
+    return mp_conf_node(&config->node, err);
 }
 
 
@@ -258,23 +195,10 @@ mpm_config_read(struct mpm_config *config_r, const char *path,
                 struct mp_error *err)
 {
     enum mp_status status;
-    char *bytes = NULL;
-    size_t len = 0;
 
     memset(config_r, 0, sizeof(*config_r));
 
-    status = mp_conf_default(mpm_config_rows, config_r, err);
-    if (status != MP_OK) {
-        return status;
-    }
-
-    status = mpm_config_bytes(&bytes, &len, path, err);
-    if (status != MP_OK) {
-        return status;
-    }
-
-    status = mp_conf_parse(mpm_config_rows, config_r, bytes, len, err);
-    free(bytes);
+    status = mp_conf_load(mpm_config_rows, config_r, path, err);
 
     return status == MP_OK ? mpm_config_check(config_r, err) : status;
 }

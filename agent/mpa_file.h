@@ -1,0 +1,18 @@
+#ifndef MPA_FILE_H
+#define MPA_FILE_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "mp_error.h"
+
+/*
+ * Replaces the file name in the folder dir in one step: a temporary file,
+ * fsync, rename, fsync of the folder.  On failure the old one stays, and
+ * err->text says which path and why.
+ */
+enum mp_status mpa_file_write(const char *dir, const char *name, mode_t mode,
+                              const void *bytes, size_t len,
+                              struct mp_error *err);
+
+#endif

@@ -1,0 +1,16 @@
+#ifndef MPA_PARTS_H
+#define MPA_PARTS_H
+
+#include "mpa.h"
+
+/* Every part has these two; mpa.h says what they do. */
+#define MPA_PART(id, name, apply)                                             \
+    enum mp_status mpa_##name##_start(struct mpa *agent, void **state_r,      \
+                                      struct mp_error *err);                  \
+    void mpa_##name##_stop(void *state);
+#include "mpa_parts.def"
+#undef MPA_PART
+
+/* And these are of the parts that have one. */
+
+#endif
