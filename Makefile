@@ -50,7 +50,7 @@ all: $(MODULE) $(PROGRAMS) $(DOVECOT) $(B)/mp_schema web
 help:
 	@sed -n 's/^# target: //p' Makefile
 
-# target: all       everything: module, milter, ctl, web pages
+# target: all       everything: modules, milter, worker, ctl, web pages
 # target: check     every test (SANITIZE=1: with ASan and UBSan)
 # target: lint      only the lints
 # target: unit      only the unit tests
@@ -194,16 +194,16 @@ docs: $(B)/mp_schema
 
 install: all
 	DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) NGINX_MODULES=$(NGINX_MODULES) \
-	    auto/install $(B)
+	    DOVECOT_LIB=$(DOVECOT_LIB) auto/install $(B)
 
 uninstall:
 	DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) NGINX_MODULES=$(NGINX_MODULES) \
-	    auto/install --remove
+	    DOVECOT_LIB=$(DOVECOT_LIB) auto/install --remove
 
 clean:
 	rm -rf build/sanitize build/shared build/daemon build/milter build/agent \
-	    build/ngx_mailportal_module build/dovecot-plugin build/t build/fuzz build/bench build/web \
-	    build/*.a build/*.so build/mailportal-* build/mp_schema
+	    build/ngx_mailportal_module build/dovecot-plugin build/t build/fuzz \
+	    build/bench build/web build/*.a build/*.so build/mailportal-* build/mp_schema
 
 distclean:
 	rm -rf build

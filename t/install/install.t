@@ -9,7 +9,11 @@ use strict;
 use File::Find;
 use File::Path qw/ make_path remove_tree /;
 use File::Temp;
+
+use lib 't/lib';
+
 use Test::More;
+use Test::Lint;
 
 my $dir = File::Temp->newdir();
 my $root = "$dir/root";
@@ -45,13 +49,28 @@ ok($files{$_}, "$_ is installed") for (
 	'/usr/lib/nginx/modules/ngx_http_mailportal_module.so',
 	'/usr/sbin/mailportal-milter',
 	'/usr/sbin/mailportal-ctl',
+	'/usr/lib/dovecot/mailportal-worker',
+	'/usr/lib/dovecot/mailportal-lane',
+	'/usr/lib/dovecot/modules/doveadm/lib20_doveadm_mailportal_plugin.so',
 	'/usr/share/mailportal/web/index.html',
 	'/usr/share/mailportal/conf/redis/users.acl',
 	'/usr/share/man/man8/mailportal-milter.8',
 	'/usr/share/man/man8/mailportal-ctl.8',
+	'/usr/share/man/man8/mailportal-worker.8',
+	'/usr/share/man/man5/mailportal-worker.conf.5',
 );
 
 ok(-x "$root/usr/sbin/mailportal-ctl", 'a program can be executed');
+# what Dovecot gets is copied as it is
+
+sub installed { return slurp("$root/usr/share/mailportal/conf/dovecot/$_[0]"); }
+
+for my $file ('90-mailportal.conf', 'worker.conf') {
+	unlike(installed($file), qr/\@[A-Z_]+\@/, "$file has no placeholder");
+}
+like(installed('90-mailportal.conf'), qr! /usr/lib/dovecot/mailportal-worker !,
+	'it names the worker by where it was put');
+
 is(scalar(grep { m!^/etc/! } keys %files), 0, 'nothing is put into /etc');
 
 open my $other, '>', "$root/usr/share/mailportal/web/mine" or die $!;
