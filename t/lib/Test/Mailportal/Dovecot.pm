@@ -18,16 +18,25 @@ use Test::Mailportal;
 my $GROUP = 5000;
 my $serial = 0;
 
+# doveadm reads its settings by another program, which drops the rest of the
+# environment; a date of saving that is not in the cache is that of the file
+
+my $FAKETIME = <<'END';
+
+import_environment = $import_environment LD_PRELOAD FAKETIME
+mail_always_cache_fields = date.save
+END
+
 
 # Options besides those of Test::Mailportal: mail (mail_location), quota (the
 # setting of the quota plugin), conf (more lines for Dovecot), worker (a hash
 # for worker.conf), redis_of (another of these, whose Redis is used), node,
-# valgrind.
+# valgrind, faketime (for save() with a date).
 
 sub new {
 	my ($class, %opt) = @_;
 	my %mine = map { $_ => delete $opt{$_} }
-		qw/ mail quota conf worker redis_of node valgrind /;
+		qw/ mail quota conf worker redis_of node valgrind faketime /;
 	my @options = @{ delete $opt{options} // [] };
 	my $down = delete $opt{down};
 
@@ -77,6 +86,7 @@ sub _write_conf {
 
 	$text .= "\nmail_location = $self->{mail}\n" if $self->{mail};
 	$text .= "\nplugin {\n  quota = $self->{quota}\n}\n" if $self->{quota};
+	$text .= $FAKETIME if $self->{faketime};
 	$text .= $self->_valgrind() if $self->{valgrind};
 
 	make_path($local);

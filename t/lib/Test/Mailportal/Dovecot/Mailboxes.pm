@@ -135,17 +135,37 @@ sub imap {
 }
 
 
-# One message by doveadm save; Dovecot keeps no other time than now as the
-# date of saving.
+# One message by doveadm save.  saved, a unix time, is when it was saved: by
+# libfaketime, in Dovecot's cache (new(faketime => 1)).
 
 sub save {
 	my ($self, $user, %m) = @_;
 	my $file = $self->{t}->write_file('message', $self->text(%m));
+	local %ENV = (%ENV, defined $m{saved} ? (LD_PRELOAD => _faketime(),
+		FAKETIME => sprintf '%+d', $m{saved} - time()) : ());
 	my ($rc, $out) = $self->stock('save', '-u', $user, '-m',
 		$m{folder} // 'INBOX', $file);
 
 	die "doveadm save: $out\n" if $rc;
 	return;
+}
+
+
+sub _faketime {
+	my ($file) = glob '/usr/lib/*/faketime/libfaketime.so.1';
+
+	return $file // die "libfaketime is not installed\n";
+}
+
+
+# The uids and dates of saving in a folder.
+
+sub saved {
+	my ($self, $user, $folder) = @_;
+	my ($rc, $out) = $self->stock('-f', 'tab', 'fetch', '-u', $user,
+		'uid date.saved.unixtime', 'mailbox', $folder // 'INBOX');
+
+	return $out =~ /^(\d+)\t(\d+)$/mg;
 }
 
 
