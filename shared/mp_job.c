@@ -13,6 +13,7 @@
 
 #define MP_ID_LEN    (MP_JOB_ID_SIZE - 1)
 #define MP_LOCAL_MAX 64 /* RFC 5321 */
+#define MP_LABEL_MAX 63
 #define MP_DAYS_MAX  3650
 #define MP_TIME_BITS 48
 
@@ -20,6 +21,8 @@
 static const char mp_local_chars[] = "abcdefghijklmnopqrstuvwxyz"
                                      "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
                                      "0123456789!#$%&'+-/=^_`{|}~.";
+
+static const char mp_label_chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
 
 static const char *const mp_job_members[] = {
     "id",         "action",     "target",     "rate",
@@ -72,6 +75,13 @@ mp_job_id_check(const char *text, size_t len, int64_t *msecs_r)
 }
 
 
+static char
+mp_lower(char c)
+{
+    return (char) (c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+
 static enum mp_status
 mp_target_domain(struct mp_domain *domain_r, const char *text, size_t len,
                  struct mp_error *err)
@@ -86,17 +96,40 @@ mp_target_domain(struct mp_domain *domain_r, const char *text, size_t len,
 }
 
 
-/* A mailbox may be of a host without a dot, as user@localhost. */
+/* A name of one label, as localhost; false when it is none. */
+static bool
+mp_target_label(struct mp_domain *domain_r, const char *text, size_t len)
+{
+    if (len < 1 || len > MP_LABEL_MAX || text[0] == '-'
+        || text[len - 1] == '-') {
+        return false;
+    }
+
+    for (size_t i = 0; i < len; i++) {
+        domain_r->text[i] = mp_lower(text[i]);
+
+        if (memchr(mp_label_chars, domain_r->text[i],
+                   sizeof(mp_label_chars) - 1)
+            == NULL)
+        {
+            return false;
+        }
+    }
+
+    domain_r->text[len] = '\0';
+    domain_r->len = len;
+
+    return true;
+}
+
+
+/* A mailbox, unlike a domain, may be of a host without a dot. */
 static enum mp_status
 mp_target_host(struct mp_domain *domain_r, const char *text, size_t len,
                struct mp_error *err)
 {
-    if (memchr(text, '.', len) == NULL) {
-        mp_domain_fold(domain_r, text, len);
-
-        if (domain_r->len > 0 && domain_r->text[0] != '[') {
-            return MP_OK;
-        }
+    if (mp_target_label(domain_r, text, len)) {
+        return MP_OK;
     }
 
     return mp_target_domain(domain_r, text, len, err);
@@ -132,9 +165,7 @@ mp_target_mailbox(char target_r[MP_JOB_TARGET_SIZE], const char *text,
     }
 
     for (size_t i = 0; i < local; i++) {
-        bool upper = text[i] >= 'A' && text[i] <= 'Z';
-
-        target_r[i] = (char) (upper ? text[i] - 'A' + 'a' : text[i]);
+        target_r[i] = mp_lower(text[i]);
     }
 
     target_r[local] = '@';
