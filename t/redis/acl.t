@@ -62,6 +62,8 @@ hrandfield KEY
 hscan KEY 0
 hset KEY f v
 hsetnx KEY f v
+hstrlen KEY f
+hvals KEY
 lpush KEY v
 rpush KEY v
 lrange KEY 0 1
@@ -89,8 +91,14 @@ xautoclaim KEY g c 0 0
 xclaim KEY g c 0 1-0
 xdel KEY 1-0
 xgroup create KEY g 0
-xinfo stream KEY
+xgroup create KEY g 0 MKSTREAM
+xgroup createconsumer KEY g c
+xgroup delconsumer KEY g c
+xgroup destroy KEY g
+xgroup setid KEY g 0
+xinfo consumers KEY g
 xinfo groups KEY
+xinfo stream KEY
 xlen KEY
 xpending KEY g
 xrange KEY - +
@@ -100,12 +108,19 @@ xrevrange KEY + -
 xsetid KEY 1-0
 xtrim KEY MAXLEN 0
 zadd KEY 1 m
+zadd KEY NX 1 m
 zcard KEY
 zmscore KEY m
 zrange KEY 0 1
 zrangestore KEY KEY 0 1
+zrange KEY 0 1 REV
+zrangebyscore KEY 0 1
+zrank KEY m
 zrem KEY m
+zremrangebyrank KEY 0 1
 zremrangebyscore KEY 0 1
+zrevrange KEY 0 1
+zrevrangebyscore KEY 1 0
 zscan KEY 0
 zscore KEY m
 watch KEY
@@ -198,8 +213,9 @@ sub keys_of_ours {
 	while ($text =~ /^MP_KEY\(\w+, \w+, "([^"]+)"/mg) {
 		my $pattern = $1;
 		my @parts = $pattern !~ /%/ ? ('')
-			: $pattern =~ /\{(?:hb|stat)\}/
-			? map { "$_:node" } qw/ nginx milter dovecot agent /
+			: $pattern =~ /\{(?:hb|stat|log)\}/
+			? (map { "$_:node" } qw/ nginx milter dovecot agent /)
+			: $pattern eq 'mp:{jobs}:%' ? qw/ dovecot agent /
 			: ('x');
 		push @keys, map { $pattern =~ s/%/$_/r } @parts;
 	}
