@@ -1,6 +1,6 @@
 /*
- * The form of every group of the settings, as the schema draws it.  Only one
- * has a page so far; the others are put into the portal's page here.
+ * The form of every group of the settings, as the schema draws it, put into
+ * the portal's page here: some have none of their own so far.
  */
 
 'use strict';
@@ -9,7 +9,9 @@ const { is, ok, run, session, shows, until } = require('./browser.js');
 
 run(async (portal) => {
   const api = await session();
-  const page = await portal.signedIn('#/nodes');
+  const page = await portal.signedIn('#/nodes', {
+    timezoneId: 'America/New_York',
+  });
   const { groups } = (await api('GET', '/schema')).data;
 
   for (const group of groups) {
@@ -19,7 +21,7 @@ run(async (portal) => {
     const labels = await page.locator('#trial .field > label[for]')
       .allInnerTexts();
 
-    is(labels.map((text) => text.replace(/ default .*/s, '')).sort().join(),
+    is(labels.map((text) => text.replace(/ (default|in your) .*/s, '')).sort().join(),
       group.settings.map(({ label }) => label).sort().join(),
       `with a field for each of its settings (${group.id})`);
     is(await page.locator('#trial [aria-invalid]').count(), 0,
@@ -131,7 +133,7 @@ async function master(page, api) {
   await field(page, 'Password').fill('long enough to be good');
   await page.locator('#trial').getByRole('switch', { name: 'Enabled' })
     .press('Space');
-  await field(page, 'Expires').fill('2030-01-01T00:00:00Z');
+  await field(page, 'Expires').fill('2030-01-01T07:30');
   await field(page, 'Allowed networks').fill('192.0.2.0/24\n2001:db8::/32');
   await save(page);
 
@@ -139,7 +141,7 @@ async function master(page, api) {
 
   is(now.enabled, true, 'a switch is saved');
   is(now.password_set, true, 'with its password');
-  is(now.expires, '2030-01-01T00:00:00Z', 'a time is saved');
+  is(now.expires, '2030-01-01T12:30:00Z', 'a time of here is saved in UTC');
   is(now.allow_nets.join(' '), '192.0.2.0/24 2001:db8::/32',
     'and networks, one a line');
   ok(await until(async () => await page.locator('#trial .badge')

@@ -6,7 +6,13 @@
 import { html, useEffect, useRef } from '../vendor/preact.js';
 import { useId } from '../hooks.js';
 
-export function Dialog({ title, onClose, children, actions }) {
+/*
+ * close is what its last button says, which changes nothing; with careful it
+ * has the focus, so that no Enter too many says yes.
+ */
+export function Dialog({
+  title, onClose, children, actions, close = 'Cancel', careful = false,
+}) {
   const box = useRef(null);
   const id = useId();
 
@@ -23,8 +29,8 @@ export function Dialog({ title, onClose, children, actions }) {
       ${children}
       <div class="actions">
         ${actions}
-        <button type="button" class="quiet"
-          onClick=${() => box.current.close()}>Cancel</button>
+        <button type="button" class="quiet" autofocus=${careful}
+          onClick=${() => box.current.close()}>${close}</button>
       </div>
     </dialog>`;
 }

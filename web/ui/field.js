@@ -29,7 +29,7 @@ export function Field({ label, help, error, children, hint }) {
 export function SettingField({ setting, type, draft, stored, error, onDraft }) {
   const usual = showValue(setting.default);
   const hint = usual === 'none' || setting.type === 'secret'
-    ? null : `default ${usual}`;
+    ? type.hint && type.hint() : `default ${usual}`;
 
   return html`
     <${Field} label=${setting.label} help=${setting.doc} error=${error}

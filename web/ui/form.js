@@ -1,15 +1,20 @@
 /* The form of one group of the settings, with what saving it led to. */
 
-import { html } from '../vendor/preact.js';
+import { html, useState } from '../vendor/preact.js';
 import { labelOf } from '../schema.js';
 import { plural, showValue } from '../text.js';
+import { Dialog } from './dialog.js';
 import { SettingField } from './field.js';
 import { InForce } from './force.js';
 import { Loaded, Notice, ProblemNotice } from './notice.js';
 import { Time } from './page.js';
 
-/* order: ids of the fields; children(form) is shown above them. */
-export function SettingsForm({ settings, order, children }) {
+/*
+ * order: ids of the fields; children(form) is shown above them; confirm(form)
+ * says what is asked before it is saved: { title, text, label }, or nothing.
+ */
+export function SettingsForm({ settings, order, children, confirm }) {
+  const [asked, setAsked] = useState(null);
   const { form, group, problem, conflict, saved } = settings;
 
   if (!form) {
@@ -20,7 +25,12 @@ export function SettingsForm({ settings, order, children }) {
   const submit = (event) => {
     event.preventDefault();
     if (form.valid && form.changed && !settings.busy) {
-      settings.save();
+      const question = confirm && confirm(form);
+
+      setAsked(question || null);
+      if (!question) {
+        settings.save();
+      }
     } else {
       focusFirstError(event.target);
     }
@@ -51,7 +61,23 @@ export function SettingsForm({ settings, order, children }) {
         ${conflict && html`<${Conflict} settings=${settings} />`}
         ${saved && html`<${Saved} version=${saved.version} />`}
       </div>
-    </form>`;
+    </form>
+    ${asked && html`
+      <${Sure} question=${asked} onClose=${() => setAsked(null)}
+        onSave=${settings.save} />`}`;
+}
+
+function Sure({ question: { title, text, label }, onClose, onSave }) {
+  const save = () => {
+    onClose();
+    onSave();
+  };
+
+  return html`
+    <${Dialog} title=${title} onClose=${onClose} careful actions=${html`
+      <button type="button" class="main" onClick=${save}>${label}</button>`}>
+      <p>${text}</p>
+    <//>`;
 }
 
 const fieldProblem = (problem, group, id) => problem.field(`${group.id}.${id}`)

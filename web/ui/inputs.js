@@ -64,20 +64,13 @@ export function NetsInput({ id, draft, onDraft, attributes }) {
       ...${attributes}></textarea>`;
 }
 
-export function SecretInput({ id, draft, stored, onDraft, attributes }) {
+/* bad: some of it is typed, but not all. */
+export function TimeInput({ id, draft, onDraft, attributes }) {
+  const type = ({ target }) => onDraft({
+    text: target.value, bad: target.validity.badInput,
+  });
+
   return html`
-    <div class="secret">
-      <input id=${id} type="password" autocomplete="new-password"
-        value=${draft.text} disabled=${draft.clear}
-        placeholder=${stored ? 'set; type to replace it' : 'not set'}
-        onInput=${(event) => onDraft({
-          clear: false, text: event.target.value,
-        })} ...${attributes} />
-      ${stored && html`
-        <${Switch} label="Clear" name="Clear the stored password"
-          checked=${draft.clear}
-          onChange=${(event) => onDraft({
-            clear: event.target.checked, text: '',
-          })} />`}
-    </div>`;
+    <input id=${id} type="datetime-local" value=${draft.text}
+      onInput=${type} onBlur=${type} ...${attributes} />`;
 }

@@ -6,8 +6,9 @@
 
 import { showScore } from '../text.js';
 import {
-  ChoiceInput, NetsInput, ScoreInput, SecretInput, SwitchInput, TextInput,
+  ChoiceInput, NetsInput, ScoreInput, SwitchInput, TextInput, TimeInput,
 } from './inputs.js';
+import { SecretInput } from './secret.js';
 
 export const SCORE_OFF = 999;
 
@@ -49,6 +50,8 @@ const whole = {
     return checkRange(setting, Number(draft.trim()));
   },
 };
+
+const days = { ...whole, placeholder: 'never' };
 
 const text = {
   input: TextInput,
@@ -108,9 +111,22 @@ const secret = {
   },
 };
 
+/* A moment: typed in the time of this place, sent in UTC. */
+const time = {
+  input: TimeInput,
+  hint: () => `in your time, ${zone()}`,
+  draft: (value) => ({ text: value ? localTime(value) : '', bad: false }),
+  value: ({ text: typed }) => (typed === ''
+    ? null : new Date(typed).toISOString().replace(/\.\d+Z$/, 'Z')),
+  check(setting, { text: typed, bad }) {
+    return bad || (typed !== '' && Number.isNaN(new Date(typed).getTime()))
+      ? 'Enter the date and the time, or neither.' : null;
+  },
+};
+
 const types = {
   score,
-  days: whole,
+  days,
   port: whole,
   bool,
   choice,
@@ -119,7 +135,7 @@ const types = {
   login: text,
   name: text,
   address: text,
-  time: { ...text, placeholder: '2026-12-31T12:00:00Z' },
+  time,
   nets,
   secret,
 };
@@ -129,6 +145,21 @@ export const typeOf = (setting) => types[setting.type] || text;
 function number(typed) {
   return Number(typed.trim().replace(',', '.'));
 }
+
+/* "2026-12-31T12:00", as an input of that type wants it. */
+function localTime(value) {
+  const at = new Date(value);
+  const two = (part) => String(part).padStart(2, '0');
+  const date = [at.getFullYear(), two(at.getMonth() + 1), two(at.getDate())];
+  const clock = [two(at.getHours()), two(at.getMinutes())];
+
+  if (at.getSeconds() > 0) {
+    clock.push(two(at.getSeconds()));
+  }
+  return `${date.join('-')}T${clock.join(':')}`;
+}
+
+const zone = () => Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 function checkRange({ min, max }, value) {
   return value < min || value > max
