@@ -21,3 +21,20 @@ export function useNodes(every) {
 
   return { ...resource, data };
 }
+
+/* What the menu and others have seen, without a request of its own. */
+export const useSeenNodes = () => useStore(seen);
+
+/* Who follows the lists; the others never have a version of them. */
+const FOLLOWERS = new Set(['milter', 'nginx']);
+
+export const followsLists = (node) => FOLLOWERS.has(node.component);
+
+/* When a node was last seen that no longer says anything, or null. */
+export function silentSince(node) {
+  const told = node.problems.map((text) => SILENT.exec(text)).find(Boolean);
+
+  return told ? told[1] : null;
+}
+
+const SILENT = /^no heartbeat since (\S+)$/;

@@ -1,7 +1,7 @@
 /* Which version is in force at each node, and what is wrong there. */
 
 import { html } from '../vendor/preact.js';
-import { useNodes } from '../nodes.js';
+import { followsLists, useNodes } from '../nodes.js';
 import { plural, showCount, showMsecs } from '../text.js';
 import { compareIds } from '../ui/force.js';
 import { Badge, Loaded, Notice } from '../ui/notice.js';
@@ -40,6 +40,9 @@ const HOLDERS = new Set(['milter']);
 
 const isWell = (node) => !node.stale && node.problems.length === 0;
 
+const lacksLists = (node, newest) => followsLists(node)
+  && compareIds(node.lists, newest.lists) < 0;
+
 const newestOf = (nodes) => ({
   settings: Math.max(0, ...nodes.map((node) => node.settings)),
   lists: nodes.reduce(
@@ -51,7 +54,7 @@ function Summary({ nodes, newest }) {
   const troubled = nodes.filter((node) => !isWell(node));
   const behind = nodes.filter((node) => isWell(node)
     && (node.settings < newest.settings
-      || compareIds(node.lists, newest.lists) < 0));
+      || lacksLists(node, newest)));
 
   if (nodes.length === 0) {
     return null;
@@ -97,7 +100,7 @@ const columnsOf = (newest) => [
       ? html`${showCount(row.blacklist)} blocked,${' '}
           ${showCount(row.whitelist)} allowed`
       : html`<span class="muted">–</span>`}
-      ${compareIds(row.lists, newest.lists) < 0 && html`
+      ${lacksLists(row, newest) && html`
         <span class="block"><${Badge} kind="warn">behind<//></span>`}`,
   },
   {

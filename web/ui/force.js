@@ -1,20 +1,24 @@
 /*
  * Where a change is in force already: asks /nodes until every node has it.
- * settings is a version, lists a stream id ("<ms>-<n>").
+ * settings is a version, lists a stream id ("<ms>-<n>").  component: only its
+ * nodes are of interest.
  */
 
 import { html, useEffect, useState } from '../vendor/preact.js';
-import { useNodes } from '../nodes.js';
+import { followsLists, useNodes } from '../nodes.js';
 import { showMsecs } from '../text.js';
 import { Badge } from './notice.js';
 
 const ASK_MSECS = 500;
 const PATIENCE_MSECS = 20000;
 
-export function InForce({ settings = null, lists = null }) {
+export function InForce({ settings = null, lists = null, component = null }) {
   const [waiting, setWaiting] = useState(true);
   const { data } = useNodes(waiting ? ASK_MSECS : 0);
-  const nodes = data ? data.nodes : [];
+  const nodes = (data ? data.nodes : []).filter((node) => (
+    (component === null || node.component === component)
+      && (lists === null || followsLists(node))
+  ));
   const has = (node) => (settings === null || node.settings >= settings)
     && (lists === null || compareIds(node.lists, lists) >= 0);
   const all = nodes.length > 0 && nodes.every(has);
@@ -37,7 +41,8 @@ export function InForce({ settings = null, lists = null }) {
           <${State} node=${node} has=${has(node)} waiting=${waiting} />
         </li>`)}
       ${data && nodes.length === 0 && html`
-        <li>No node has reported yet.</li>`}
+        <li>${component === null ? 'No node'
+          : `No ${component} node`} has reported yet.</li>`}
     </ul>`;
 }
 
