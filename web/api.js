@@ -35,6 +35,7 @@ export class Problem extends Error {
     this.errors = Array.isArray(body.errors) ? body.errors : [];
     this.retryAfter = retryAfter;
     this.requestId = body.request_id || '';
+    this.job = body.job || null;
     this.etag = null;
   }
 
@@ -54,6 +55,11 @@ export const put = (path, options) => request('PUT', path, options);
 export const patch = (path, options) => request('PATCH', path, options);
 export const del = (path, options) => request('DELETE', path, options);
 
+/* Where the server tells of what changes, as it changes. */
+export const eventsOf = (path) => new EventSource(
+  BASE + path, { withCredentials: true },
+);
+
 /* "/lists/x?q=y" without the parameters that are empty. */
 export function withQuery(path, query) {
   const params = new URLSearchParams();
@@ -69,7 +75,7 @@ export function withQuery(path, query) {
 }
 
 async function request(method, path, options = {}) {
-  const { body, text, ifMatch, signal } = options;
+  const { body, text, ifMatch, key, signal } = options;
   const headers = { Accept: 'application/json' };
 
   if (body !== undefined) {
@@ -79,6 +85,9 @@ async function request(method, path, options = {}) {
   }
   if (ifMatch) {
     headers['If-Match'] = ifMatch;
+  }
+  if (key) {
+    headers['Idempotency-Key'] = key;
   }
 
   const response = await send(BASE + path, {

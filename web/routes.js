@@ -40,6 +40,21 @@ export const routes = [
     load: () => import('./pages/explain.js'),
   },
   {
+    path: 'actions',
+    group: 'Server',
+    label: 'Actions',
+    title: 'Actions',
+    roles: MASTER,
+    load: () => import('./pages/actions.js'),
+  },
+  {
+    path: 'jobs/:id',
+    title: 'Job',
+    menu: 'actions',
+    roles: MASTER,
+    load: () => import('./pages/job.js'),
+  },
+  {
     path: 'nodes',
     group: 'Server',
     label: 'Nodes',

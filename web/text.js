@@ -42,7 +42,7 @@ export function span(seconds) {
 }
 
 /* "45 s", "2 min", "3 h", "12 days" */
-function about(seconds) {
+export function about(seconds) {
   if (seconds < MINUTE) {
     return `${seconds} s`;
   }
@@ -61,6 +61,23 @@ export function showMsecs(msecs) {
     return 'under 1 ms';
   }
   return msecs < 1000 ? `${msecs} ms` : `${(msecs / 1000).toFixed(1)} s`;
+}
+
+const UNITS = ['bytes', 'KiB', 'MiB', 'GiB', 'TiB', 'PiB'];
+
+/* "0 bytes", "1.5 KiB", "312 MiB" */
+export function showBytes(bytes) {
+  let value = bytes;
+  let unit = 0;
+
+  while (Math.abs(value) >= 1000 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit += 1;
+  }
+  if (unit === 0) {
+    return plural(value, 'byte');
+  }
+  return `${value.toFixed(Math.abs(value) < 10 ? 1 : 0)} ${UNITS[unit]}`;
 }
 
 /* A value of the settings document. */

@@ -1,0 +1,190 @@
+/* What is said of jobs. */
+
+import { about, plural, showBytes, showCount } from './text.js';
+
+/* The executor's nodes do it; see mp_actions.def. */
+export const ACTIONS = {
+  'quota-recalc': {
+    label: 'Recalculate quota',
+    doc: 'Counts every message of a mailbox anew and corrects the usage that '
+      + 'its quota is measured by.',
+  },
+  'index-rebuild': {
+    label: 'Rebuild indexes',
+    doc: 'Reads the mailboxes from disk and writes their indexes anew, which '
+      + 'brings back messages that an index has lost.',
+  },
+  'clear-folders': {
+    label: 'Clear Junk and Trash',
+    doc: 'Removes messages that have been in Junk or Trash for longer than '
+      + 'the settings allow, counted from the day they were put there.',
+  },
+};
+
+export const labelOfJob = ({ action, dry_run: dryRun }) => {
+  const label = ACTIONS[action] ? ACTIONS[action].label : action;
+
+  return dryRun ? `${label}: dry run` : label;
+};
+
+export const STATES = {
+  queued: { kind: 'plain', label: 'waiting' },
+  running: { kind: 'info', label: 'running' },
+  done: { kind: 'good', label: 'done' },
+  'done-with-failures': { kind: 'warn', label: 'done, with failures' },
+  failed: { kind: 'bad', label: 'failed' },
+  cancelled: { kind: 'warn', label: 'cancelled' },
+};
+
+export const stateOf = (job) => STATES[job.state]
+  || { kind: 'plain', label: job.state };
+
+export const scopeOf = ({ target }) => target || 'All mailboxes';
+
+/* The worker's own jobs are the sweeps of the settings. */
+export const isSweep = (job) => job.created_by === 'mailportal';
+export const whoOf = (job) => (isSweep(job) ? 'daily sweep' : job.created_by);
+
+/* "120 of 200 users, 3 failed" */
+export function countsOf({ total, done, failed, skipped }) {
+  const parts = [
+    done < total
+      ? `${showCount(done)} of ${plural(total, 'user')}`
+      : plural(done, 'user'),
+  ];
+
+  if (failed > 0) {
+    parts.push(`${showCount(failed)} failed`);
+  }
+  if (skipped > 0) {
+    parts.push(`${showCount(skipped)} without a mailbox yet`);
+  }
+  return parts.join(', ');
+}
+
+/* One sentence on how far it is, or how it ended. */
+export function sayOf(job) {
+  const say = SENTENCES[job.state];
+
+  return say ? say(job) : '';
+}
+
+const SENTENCES = {
+  queued: (job) => (job.cancelled_by
+    ? 'It is being cancelled.'
+    : 'It waits for a server to take it.'),
+  running: (job) => {
+    if (job.cancelled_by) {
+      return `It is being cancelled: ${countsOf(job)}.`;
+    }
+    if (job.total === 0) {
+      return 'The users are being listed.';
+    }
+    return `${countsOf(job)}${leftOf(job)}.${waitingOf(job)}`;
+  },
+  done: (job) => `Done: ${countsOf(job)}${lastedOf(job)}.`,
+  'done-with-failures': (job) => (
+    `Done, but not for all: ${countsOf(job)}${lastedOf(job)}.`
+  ),
+  failed: (job) => (textOf(job)
+    ? `It failed: ${textOf(job)}.`
+    : `It failed: ${countsOf(job)}.`),
+  cancelled: (job) => `Cancelled by ${job.cancelled_by || 'somebody'}`
+    + `${job.total > 0 ? ` after ${countsOf(job)}` : ' before it began'}.`
+    + `${job.dry_run || job.done === 0 ? '' : ' What was done stays done.'}`,
+};
+
+const leftOf = ({ eta }) => (eta !== null && eta > 0
+  ? `, about ${about(eta)} left` : '');
+
+/* When all others are done, for whom it goes on. */
+function waitingOf({ total, done, nodes = {} }) {
+  const names = Object.keys(nodes)
+    .filter((name) => nodes[name].state === 'queued');
+
+  return done === total && names.length > 0
+    ? ` It waits for ${names.join(', ')}.` : '';
+}
+
+/* ", in 12 s" */
+function lastedOf({ started_at: from, ended_at: to }) {
+  if (!from || !to) {
+    return '';
+  }
+  const seconds = Math.round((new Date(to) - new Date(from)) / 1000);
+
+  return seconds < 1 ? ', in a second' : `, in ${about(seconds)}`;
+}
+
+/* Why it failed as a whole, as its nodes say it. */
+function textOf({ nodes = {} }) {
+  const texts = Object.values(nodes).filter((node) => node.state === 'failed')
+    .map((node) => node.text.replace(/\.$/, '')).filter(Boolean);
+
+  return [...new Set(texts)].join('; ');
+}
+
+/* What came of it, or null. */
+export function resultOf(job) {
+  const say = RESULTS[job.action];
+
+  return say && job.result ? say(job.result, job) : null;
+}
+
+const RESULTS = {
+  'quota-recalc': ({ drifted, bytes_before: before, bytes_after: after }) => {
+    if (drifted === 0) {
+      return null;
+    }
+    return `The usage of ${plural(drifted, 'mailbox', 'mailboxes')} was wrong: `
+      + `together ${showBytes(before)} before, ${showBytes(after)} now.`;
+  },
+  'index-rebuild': ({ folders, messages }) => (folders === 0
+    ? null
+    : `${plural(messages, 'message')} in ${plural(folders, 'folder')}.`),
+  'clear-folders': ({ messages, bytes, folders }, job) => {
+    const what = `${plural(messages, 'message')} (${showBytes(bytes)})`;
+    const where = `in ${plural(folders, 'folder')}`;
+
+    if (job.dry_run) {
+      return `${what} ${where} would go. Nothing was removed.`;
+    }
+    return `${what} ${where} ${messages === 1 ? 'was' : 'were'} removed.`;
+  },
+};
+
+/* "from Junk after 30 days, from Trash after a day"; "" for never. */
+export function daysOf({ junk_days: junk, trash_days: trash }) {
+  const parts = [[junk, 'Junk'], [trash, 'Trash']]
+    .filter(([days]) => days)
+    .map(([days, folder]) => `from ${folder} after ${plural(days, 'day')}`);
+
+  return parts.join(', ');
+}
+
+/* What an operator does about a failure, by its text. */
+export function remedyOf(text) {
+  const [, remedy] = REMEDIES.find(([pattern]) => pattern.test(text));
+
+  return remedy;
+}
+
+const REMEDIES = [
+  [/ended unexpectedly|crash|signal \d/i,
+    'Read Dovecot’s log of that moment, then try this mailbox alone.'],
+  [/no space|disk full|ENOSPC/i,
+    'Make room on the disk, then try again.'],
+  [/quota/i, 'Correct the quota rule of this user, then try again.'],
+  [/\b[ug]id\b|first_valid|last_valid/i,
+    'Correct the uid or gid that the userdb gives this user.'],
+  [/permission denied|EACCES|not permitted/i,
+    'Give the files back to the owner that the userdb names.'],
+  [/lock|timed? ?out/i,
+    'Something else held the mailbox: try again later.'],
+  [/location|namespace|home|settings/i,
+    'Correct where the userdb says that the mailbox is.'],
+  [/unknown user|no such user|not found|doesn.t exist|does not exist/i,
+    'Look whether the user still exists.'],
+  [/./, 'Read Dovecot’s log at that server, then try this mailbox alone.'],
+  [/^/, ''],
+];

@@ -1,0 +1,128 @@
+/* What a job met, in tables: failures, drift, messages. */
+
+import { html } from '../vendor/preact.js';
+import { remedyOf } from '../job-words.js';
+import { href } from '../router.js';
+import { showBytes, showCount, showDate, showTime } from '../text.js';
+import { Table } from './table.js';
+
+const hasSeveral = (job) => Object.keys(job.nodes || {}).length > 1;
+
+export function Failures({ job, rows }) {
+  const errors = job.errors || [];
+
+  return html`
+    <${List} title="Failures" job=${job} rows=${rows} all=${errors}
+      count=${job.failed} columns=${[
+    USER,
+    {
+      id: 'text',
+      label: 'What failed',
+      kind: 'text',
+      cell: (row) => html`${row.text}${hasSeveral(job) && html`
+        <span class="muted block">at ${row.node}</span>`}`,
+    },
+    {
+      id: 'remedy',
+      label: 'What to do',
+      kind: 'text',
+      cell: (row) => remedyOf(row.text),
+    },
+    {
+      id: 'again',
+      label: 'Again',
+      silent: true,
+      kind: 'act',
+      cell: (row) => html`
+        <a class="button quiet" aria-label=${`Try ${row.target} again`}
+          href=${href('actions', { action: job.action, target: row.target })}>
+          Try again</a>`,
+    },
+  ]} />`;
+}
+
+export function Drift({ job, rows }) {
+  if (job.action !== 'quota-recalc' || !job.result) {
+    return null;
+  }
+  return html`
+    <${List} title="Usage that was wrong" job=${job} rows=${rows}
+      all=${job.result.items || []} count=${job.result.drifted}
+      columns=${[
+    USER,
+    {
+      id: 'before',
+      label: 'Before',
+      kind: 'number',
+      cell: (row) => showBytes(row.before),
+    },
+    {
+      id: 'after',
+      label: 'After',
+      kind: 'number',
+      cell: (row) => showBytes(row.after),
+    },
+  ]} />`;
+}
+
+export function Messages({ job, rows }) {
+  if (job.action !== 'clear-folders' || !job.result) {
+    return null;
+  }
+  return html`
+    <${List} title=${job.dry_run ? 'Messages that would go'
+      : 'Messages that went'} job=${job} rows=${rows}
+      all=${job.result.items || []} count=${job.result.messages}
+      columns=${[
+    USER,
+    { id: 'folder', label: 'Folder', kind: 'text', cell: (row) => row.folder },
+    {
+      id: 'uid', label: 'UID', kind: 'number', cell: (row) => row.uid,
+    },
+    {
+      id: 'saved',
+      label: 'There since',
+      cell: (row) => row.saved_at && html`
+        <time datetime=${row.saved_at} title=${showTime(row.saved_at)}>
+          ${showDate(row.saved_at)}</time>`,
+    },
+    {
+      id: 'bytes',
+      label: 'Size',
+      kind: 'number',
+      cell: (row) => showBytes(row.bytes || 0),
+    },
+  ]} />`;
+}
+
+const USER = {
+  id: 'target', label: 'User', kind: 'user', cell: (row) => row.target,
+};
+
+function List({ title, job, rows, all, count, columns }) {
+  const shown = all.slice(0, rows);
+
+  if (shown.length === 0) {
+    return null;
+  }
+  return html`
+    <section class="job-list">
+      <h4>${title}</h4>
+      <${Table} caption=${title} rows=${shown} columns=${columns}
+        keyOf=${(row) => all.indexOf(row)} />
+      <${Rest} job=${job} shown=${shown.length} kept=${all.length}
+        count=${count} />
+    </section>`;
+}
+
+/* A server keeps the first hundred of each kind; the others are counted. */
+function Rest({ job, shown, kept, count }) {
+  if (shown < kept) {
+    return html`
+      <p class="muted">The first ${shown} of
+        ${' '}${showCount(Math.max(count, kept))}.${' '}<a href=${href(`jobs/${job.id}`)}>See more</a></p>`;
+  }
+  return count > kept && html`
+    <p class="muted">The first ${showCount(kept)} of ${showCount(count)}; the
+      others were counted only.</p>`;
+}

@@ -1,0 +1,174 @@
+/*
+ * A job: how far it is, at which server, what failed and what came of it.
+ * rows is how much of each list is shown; the job's own page shows all.
+ */
+
+import { html, useState } from '../vendor/preact.js';
+import { del } from '../api.js';
+import { hasEnded, useJob } from '../jobs.js';
+import {
+  countsOf, isSweep, labelOfJob, resultOf, sayOf, scopeOf, stateOf, whoOf,
+} from '../job-words.js';
+import { silentSince, useSeenNodes } from '../nodes.js';
+import { href } from '../router.js';
+import { showAgo } from '../text.js';
+import { ClearNow } from './clear-now.js';
+import { Dialog } from './dialog.js';
+import { Drift, Failures, Messages } from './job-lists.js';
+import { Badge, Loading, ProblemNotice } from './notice.js';
+import { Time } from './page.js';
+import { Progress } from './progress.js';
+
+const ROWS = 5;
+
+/* In a card of another page; onClose, if any, takes an ended one away. */
+export function JobCard({
+  id, first, onStarted, onClose, rows = ROWS,
+}) {
+  const { job, problem, set } = useJob(id, first);
+
+  if (job === null) {
+    return problem
+      ? html`<${ProblemNotice} problem=${problem} />`
+      : html`<${Loading} lines=${2} />`;
+  }
+  return html`
+    <article class="job" aria-label=${`${labelOfJob(job)}: ${scopeOf(job)}`}>
+      <header class="job-head">
+        <h3><a href=${href(`jobs/${job.id}`)}>
+          ${job.dry_run && 'Dry run: '}${scopeOf(job)}</a></h3>
+        <${Badge} kind=${stateOf(job).kind}>${stateOf(job).label}<//>
+        <span class="muted small">${isSweep(job) ? whoOf(job)
+          : `by ${whoOf(job)}`}, <${Time} at=${job.created_at} /></span>
+        <span class="job-acts">
+          <${Cancel} job=${job} onDone=${set} />
+          ${hasEnded(job) && onClose && html`
+            <button type="button" class="quiet" onClick=${onClose}>Hide
+              <span class="hidden"> ${scopeOf(job)}</span></button>`}
+        </span>
+      </header>
+      <${JobBody} job=${job} rows=${rows} onStarted=${onStarted} />
+    </article>`;
+}
+
+export function JobBody({ job, rows = Infinity, onStarted }) {
+  const result = hasEnded(job) || job.state === 'running'
+    ? resultOf(job) : null;
+
+  return html`
+    <${Progress} label=${`Progress of ${labelOfJob(job)}, ${scopeOf(job)}`}
+      done=${job.done} total=${hasEnded(job) ? job.total || 1 : job.total}
+      kind=${barKind(job)} />
+    <p class="job-says">${sayOf(job)}</p>
+    <${Told} job=${job} />
+    ${result && html`<p>${result}</p>`}
+    <${Nodes} job=${job} />
+    <${ClearNow} job=${job} onStarted=${onStarted} />
+    <${Failures} job=${job} rows=${rows} />
+    <${Drift} job=${job} rows=${rows} />
+    <${Messages} job=${job} rows=${rows} />`;
+}
+
+const barKind = (job) => (hasEnded(job) ? stateOf(job).kind : null);
+
+/* Read out at the end only: not each of a thousand users. */
+function Told({ job }) {
+  return html`
+    <p class="hidden" role="status">${hasEnded(job) && sayOf(job)}</p>`;
+}
+
+/* Each server, when there are several, or when one waits. */
+function Nodes({ job }) {
+  const seen = useSeenNodes();
+  const nodes = Object.entries(job.nodes || {});
+  const waits = nodes.some(([, node]) => waitOf(node, null) !== null);
+
+  if (nodes.length === 0 || (nodes.length === 1 && !waits)) {
+    return null;
+  }
+  return html`
+    <ul class="job-nodes" aria-label="Servers">
+      ${nodes.map(([name, node]) => html`
+        <li key=${name}>
+          <strong>${name}</strong>
+          <${Progress} label=${`Progress at ${name}`} done=${node.done}
+            total=${hasEnded(node) ? node.total || 1 : node.total}
+            kind=${barKind(node)} />
+          <span>${waitOf(node, heartbeatOf(seen, name)) || nodeSays(node)}
+          </span>
+        </li>`)}
+    </ul>`;
+}
+
+const heartbeatOf = (seen, name) => (seen ? seen.nodes : []).find(
+  (node) => node.component === 'dovecot' && node.node === name,
+);
+
+/* Why a server does nothing, or null. */
+function waitOf(node, heartbeat) {
+  const since = heartbeat ? silentSince(heartbeat) : null;
+
+  if (hasEnded(node)) {
+    return null;
+  }
+  if (since) {
+    return `not seen for ${showAgo(since).replace(/ ago$/, '')}, waiting`;
+  }
+  if (node.text) {
+    return node.text;
+  }
+  return node.state === 'queued' ? 'waiting' : null;
+}
+
+function nodeSays(node) {
+  const { label } = stateOf(node);
+
+  if (node.state === 'failed' && node.text) {
+    return `${label}: ${node.text}`;
+  }
+  return node.total > 0 ? `${label}: ${countsOf(node)}` : label;
+}
+
+/* Asks first: a job cannot be gone on with. */
+export function Cancel({ job, onDone }) {
+  const [asking, setAsking] = useState(false);
+
+  if (hasEnded(job)) {
+    return null;
+  }
+  return html`
+    <button type="button" disabled=${Boolean(job.cancelled_by)}
+      onClick=${() => setAsking(true)}>
+      ${job.cancelled_by ? 'Cancelling…' : 'Cancel job'}
+      <span class="hidden"> ${scopeOf(job)}</span>
+    </button>
+    ${asking && html`
+      <${Sure} job=${job} onDone=${onDone}
+        onClose=${() => setAsking(false)} />`}`;
+}
+
+function Sure({ job, onDone, onClose }) {
+  const [problem, setProblem] = useState(null);
+  const [busy, setBusy] = useState(false);
+
+  const cancel = async () => {
+    setBusy(true);
+    try {
+      onDone((await del(`/jobs/${job.id}`)).data);
+      onClose();
+    } catch (refused) {
+      setProblem(refused);
+      setBusy(false);
+    }
+  };
+
+  return html`
+    <${Dialog} title="Cancel this job?" onClose=${onClose} close="Let it go on"
+      actions=${html`
+        <button type="button" class="main" disabled=${busy}
+          onClick=${cancel}>Cancel the job</button>`}>
+      <p>${labelOfJob(job)}, ${scopeOf(job)}: ${countsOf(job)}. Each server
+        ends with the user it is at. What was done stays done.</p>
+      ${problem && html`<${ProblemNotice} problem=${problem} />`}
+    <//>`;
+}
