@@ -55,6 +55,15 @@ export const routes = [
     load: () => import('./pages/job.js'),
   },
   {
+    path: 'settings/:group',
+    group: 'Server',
+    label: 'Settings',
+    menu: 'settings/clearing',
+    title: 'Settings',
+    roles: MASTER,
+    load: () => import('./pages/settings.js'),
+  },
+  {
     path: 'nodes',
     group: 'Server',
     label: 'Nodes',
