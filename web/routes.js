@@ -79,6 +79,14 @@ export const routes = [
     roles: MASTER,
     load: () => import('./pages/history.js'),
   },
+  {
+    path: 'audit',
+    group: 'Server',
+    label: 'Audit',
+    title: 'Audit log',
+    roles: MASTER,
+    load: () => import('./pages/audit.js'),
+  },
 ];
 
 export const menuOf = (role) => routes.filter(

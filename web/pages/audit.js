@@ -1,0 +1,98 @@
+/* Who did what, when and from where. */
+
+import { html, useState } from '../vendor/preact.js';
+import { withQuery } from '../api.js';
+import { useResource } from '../hooks.js';
+import { go, href } from '../router.js';
+import { sentence, showTime } from '../text.js';
+import { Field } from '../ui/field.js';
+import { Badge, Loaded } from '../ui/notice.js';
+import { PageHead } from '../ui/page.js';
+import { Pager, Table } from '../ui/table.js';
+import { KINDS, resultOf, wordsOf } from './audit-words.js';
+
+const LIMIT = 50;
+
+export default function Audit({ query }) {
+  const kind = KINDS[query.what] ? query.what : '';
+  const choose = (event) => go('audit', { what: event.target.value });
+
+  return html`
+    <${PageHead} title="Audit log">
+      Who did what, when and from where, here and at the mailboxes.
+    <//>
+    <section class="card" aria-label="Entries">
+      <div class="table-tools">
+        <${Field} label="Show">
+          ${(id) => html`
+            <select id=${id} value=${kind} onChange=${choose}>
+              <option value="">Everything</option>
+              ${Object.entries(KINDS).map(([name, { label }]) => html`
+                <option key=${name} value=${name}>${label}</option>`)}
+            </select>`}
+        <//>
+      </div>
+      <${Entries} key=${kind} kind=${kind} />
+    </section>`;
+}
+
+function Entries({ kind }) {
+  const [cursors, setCursors] = useState(['']);
+  const resource = useResource(withQuery('/audit', {
+    what: kind && KINDS[kind].what.join(','),
+    cursor: cursors[cursors.length - 1],
+    limit: LIMIT,
+  }));
+
+  return html`
+    <${Loaded} resource=${resource} lines=${10}>
+      ${({ entries, cursor }) => html`
+        <${Table} caption="Entries" rows=${entries} columns=${COLUMNS}
+          keyOf=${(row) => row.id} busy=${resource.loading}
+          empty=${html`<p><strong>Nothing of this kind has been done.</strong>
+          </p>`} />
+        <${Pager} page=${cursors.length - 1} next=${cursor}
+          onPrevious=${() => setCursors(cursors.slice(0, -1))}
+          onNext=${() => setCursors([...cursors, cursor])} />`}
+    <//>`;
+}
+
+const COLUMNS = [
+  {
+    id: 'what',
+    label: 'What',
+    kind: 'text',
+    cell: (row) => html`${wordsOf(row)}${' '}<${Result} row=${row} />`,
+  },
+  { id: 'target', label: 'To what', kind: 'text', cell: targetOf },
+  { id: 'actor', label: 'Who', kind: 'text', cell: (row) => row.actor },
+  {
+    id: 'from',
+    label: 'From',
+    kind: 'text',
+    cell: (row) => row.from || html`<span class="muted">–</span>`,
+  },
+  {
+    id: 'at',
+    label: 'When',
+    cell: (row) => html`<time datetime=${row.at}>${showTime(row.at)}</time>`,
+  },
+];
+
+function Result({ row: { result } }) {
+  const text = resultOf(result);
+
+  return text && html`
+    <span class="block"><${Badge} kind="bad">not done<//>${' '}
+      <span class="muted">${sentence(text)}</span></span>`;
+}
+
+const JOB = /^[0-9a-f]{24}$/;
+
+function targetOf({ target, actor }) {
+  if (!target || target === actor) {
+    return html`<span class="muted">–</span>`;
+  }
+  return JOB.test(target)
+    ? html`<a href=${href(`jobs/${target}`)}>the job</a>` : target;
+}
