@@ -7,6 +7,7 @@
 #include "unichar.h"
 #include "master-service.h"
 #include "common-wire.h"
+#include "mp_job.h"
 
 struct lane_wire_number {
 	const char *name;
@@ -67,6 +68,8 @@ void lane_wire_put_request(string_t *dest, const struct lane_request *request)
 	lane_wire_put_number(dest, "junk", action->junk_secs);
 	lane_wire_put_number(dest, "trash", action->trash_secs);
 	lane_wire_put_number(dest, "dry", action->dry_run ? 1 : 0);
+	if (request->job != NULL)
+		str_printfa(dest, "\tjob=%s", request->job);
 	str_append_c(dest, '\n');
 }
 
@@ -138,9 +141,9 @@ lane_wire_split(const char *field, const char **name_r, const char **value_r)
 	return 0;
 }
 
-static int
-lane_wire_get_option(const char *field, struct action_request *action)
+static int lane_wire_get_option(const char *field, struct lane_request *request)
 {
+	struct action_request *action = &request->action;
 	const char *name, *value;
 
 	if (lane_wire_split(field, &name, &value) < 0)
@@ -151,6 +154,12 @@ lane_wire_get_option(const char *field, struct action_request *action)
 		return str_to_uint(value, &action->trash_secs);
 	if (strcmp(name, "dry") == 0 && strcmp(value, "1") == 0) {
 		action->dry_run = TRUE;
+		return 0;
+	}
+	/* it becomes part of a path */
+	if (strcmp(name, "job") == 0 &&
+	    mp_job_id_check(value, strlen(value), NULL)) {
+		request->job = value;
 		return 0;
 	}
 	return -1;
@@ -181,7 +190,7 @@ int lane_wire_get_request(const char *line, struct lane_request *request_r,
 	}
 	request_r->user = fields[2];
 	for (fields += 3; *fields != NULL; fields++) {
-		if (lane_wire_get_option(*fields, action) < 0) {
+		if (lane_wire_get_option(*fields, request_r) < 0) {
 			*error_r = t_strdup_printf("unknown option: %s",
 						   str_sanitize(*fields, 80));
 			return -1;

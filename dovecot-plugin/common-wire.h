@@ -9,6 +9,7 @@
 struct lane_request {
 	uint32_t seq;
 	const char *user;
+	const char *job; /* its id, or NULL */
 	struct action_request action; /* names of folders: not sent */
 };
 

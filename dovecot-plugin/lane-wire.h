@@ -11,7 +11,10 @@
  * The worker asks
  *	<seq>	<action>	<user>	<name>=<value>...
  * where action is recalc, resync, clear or usage, with junk= and trash=
- * (seconds, absent: leave), dry=1.  The lane answers with any number of
+ * (seconds, absent: leave), dry=1, and job=, the id of a job: then the lane
+ * gives its answer, whose seq is the user's index in that job, to
+ * common_journal_append() before it sends it, so that no user is worked on
+ * twice when the worker ends meanwhile.  It answers with any number of
  *	<seq>	item	folder=	uid=	saved=	bytes=
  * and then with one of
  *	<seq>	ok	<name>=<value>...
