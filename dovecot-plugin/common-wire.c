@@ -7,7 +7,6 @@
 #include "unichar.h"
 #include "master-service.h"
 #include "common-wire.h"
-#include "mp_job.h"
 
 struct lane_wire_number {
 	const char *name;
@@ -157,8 +156,8 @@ static int lane_wire_get_option(const char *field, struct lane_request *request)
 		return 0;
 	}
 	/* it becomes part of a path */
-	if (strcmp(name, "job") == 0 &&
-	    mp_job_id_check(value, strlen(value), NULL)) {
+	if (strcmp(name, "job") == 0 && *value != '\0' &&
+	    strspn(value, "0123456789abcdef") == strlen(value)) {
 		request->job = value;
 		return 0;
 	}
