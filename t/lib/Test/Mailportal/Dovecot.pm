@@ -286,7 +286,9 @@ sub stock {
 
 # Processes
 
-sub _children {
+# The processes of a program among Dovecot's children.
+
+sub processes {
 	my ($self, $program) = @_;
 	my $master = $self->{t}->pid('dovecot') // return ();
 	my @found;
@@ -297,17 +299,18 @@ sub _children {
 		my ($state, $parent) = $stat =~ /\) (\S) (\d+)/ or next;
 		next if $parent != $master || $state eq 'Z';
 
+		# under valgrind it is the program of its arguments
 		my $what = (readlink("$dir/exe") // '') . "\0"
 			. ($self->{t}->read_file("$dir/cmdline") // '');
-		push @found, $id if $what =~ m!/mailportal-$program(?:\0|$)!;
+		push @found, $id if $what =~ m!/\Q$program\E(?:\0|$)!;
 	}
 
 	return @found;
 }
 
 
-sub worker_pid { my ($self) = @_; return ($self->_children('worker'))[0]; }
-sub lane_pids { my ($self) = @_; return $self->_children('lane'); }
+sub worker_pid { return ($_[0]->processes('mailportal-worker'))[0]; }
+sub lane_pids { return $_[0]->processes('mailportal-lane'); }
 
 
 # Ends the worker by a signal; Dovecot starts another one, whose number comes

@@ -135,6 +135,39 @@ sub imap {
 }
 
 
+# The number of messages by POP3, or what it said instead.
+
+sub pop3 {
+	my ($self, $user) = @_;
+	my $sock = IO::Socket::INET->new(PeerAddr => '127.0.0.1',
+		PeerPort => $self->{t}->port('pop3'), Timeout => 60)
+		or return "-ERR $!";
+	my $password = $self->{t}->env('MP_USER_PASSWORD');
+	my $reply = _pop3_line($sock);
+
+	for my $line ("USER $user", "PASS $password", 'STAT') {
+		return $reply if $reply !~ /^\+OK/;
+		print $sock "$line\r\n";
+		$reply = _pop3_line($sock);
+	}
+	print $sock "QUIT\r\n";
+
+	return $reply =~ /^\+OK (\d+)/ ? $1 : $reply;
+}
+
+
+sub _pop3_line {
+	my ($sock) = @_;
+
+	local $SIG{ALRM} = sub { die "no POP3 reply\n" };
+	alarm 60;
+	my $line = readline $sock;
+	alarm 0;
+
+	return $line // '-ERR the connection ended';
+}
+
+
 # One message by doveadm save.  saved, a unix time, is when it was saved: by
 # libfaketime, in Dovecot's cache (new(faketime => 1)).
 
