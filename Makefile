@@ -166,6 +166,13 @@ $(B)/t/%.t: t/unit/%.c $(LIBDMN) $(LIBMP)
 	$(CC) $(MPFLAGS) -Idaemon -Imilter -o $@ $(filter %.c %.a,$^) \
 	    $(LDFLAGS) $(MPLIBS) -lcmocka
 
+# what an agent is made of, without its main()
+$(B)/t/mpa_%.t: t/unit/mpa_%.c $(patsubst %.c,$(B)/%.o,$(filter-out \
+    agent/mpa_main.c,$(AGENT))) $(LIBDMN) $(LIBMP)
+	@mkdir -p $(@D)
+	$(CC) $(MPFLAGS) -Idaemon -Iagent -o $@ $(filter %.c %.o %.a,$^) \
+	    $(LDFLAGS) -larchive -lcurl $(MPLIBS) -lpthread -lcmocka
+
 lint:
 	prove $(PROVEFLAGS) t/lint
 

@@ -22,6 +22,20 @@ struct mpa_helper {
 };
 
 
+int
+mpa_helper_pair(int pair_r[2])
+{
+    int on = 1;
+
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair_r) != 0) {
+        return -1;
+    }
+
+    /* also of what is sent before the helper runs */
+    return setsockopt(pair_r[1], SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
+}
+
+
 enum mp_status
 mpa_helper_fork(struct mpa_helper **helper_r, const struct mpa_config *config,
                 struct mp_error *err)
@@ -42,7 +56,7 @@ mpa_helper_fork(struct mpa_helper **helper_r, const struct mpa_config *config,
         return MP_OK;
     }
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+    if (mpa_helper_pair(pair) != 0) {
         return mp_fail(err, MP_INTERNAL, "", "socketpair: %s",
                        strerror(errno));
     }

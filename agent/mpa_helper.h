@@ -37,6 +37,9 @@ struct mpa_reply {
 void mpa_helper_run(const struct mpa_config *config, int fd, pid_t agent)
     __attribute__((noreturn));
 
+/* The socket between them: the helper has pair_r[1].  -1 with errno. */
+int mpa_helper_pair(int pair_r[2]);
+
 /* The agent's side of it.  Any thread may ask. */
 struct mpa_helper;
 

@@ -138,7 +138,6 @@ void
 mpa_helper_run(const struct mpa_config *config, int fd, pid_t agent)
 {
     struct mpa_request request;
-    int on = 1;
     bool good;
 
     /* signals are for the agent; the helper ends when that is gone */
@@ -146,7 +145,6 @@ mpa_helper_run(const struct mpa_config *config, int fd, pid_t agent)
     (void) signal(SIGTERM, SIG_IGN);
     (void) signal(SIGHUP, SIG_IGN);
     (void) prctl(PR_SET_NAME, "mp-agent-root");
-    (void) setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on));
 
     while (mpa_receive(fd, agent, &request, &good)) {
         struct mpa_reply reply = { .status = MP_OK };
