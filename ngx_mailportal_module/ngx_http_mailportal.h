@@ -318,6 +318,7 @@ ngx_int_t ngx_http_mailportal_export_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_explain_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_nodes_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_about_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_mailportal_audit_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_healthz_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_metrics_get(ngx_http_request_t *r);
 

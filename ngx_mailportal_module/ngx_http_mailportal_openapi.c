@@ -93,6 +93,14 @@ static const ngx_http_mailportal_query_t  ngx_http_mailportal_queries[] = {
     { "settings/history", "before", "integer", 0,
       "Only versions before this one." },
 
+    { "audit", "limit", "integer", 0,
+      "Entries in a page, 1 to 200; 50 if absent." },
+    { "audit", "cursor", "string", 0,
+      "The cursor of the page before. A page may be short, or empty, and yet "
+      "have a cursor: the last page has null." },
+    { "audit", "what", "string", 0,
+      "Only entries of these names, between commas: imap-master-login." },
+
     { "explain", "sender", "string", 1,
       "An envelope sender in any form that MAIL FROM takes, or <>." },
     { "explain", "score", "number", 0,

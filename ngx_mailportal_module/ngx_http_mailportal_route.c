@@ -115,6 +115,11 @@ const ngx_http_mailportal_route_t  ngx_http_mailportal_routes[] = {
       ngx_http_mailportal_nodes_get,
       "Every component of every node, with the versions in force there" },
 
+    { NGX_HTTP_GET, ngx_string("audit"),
+      NGX_HTTP_MAILPORTAL_MASTER, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
+      ngx_http_mailportal_audit_get,
+      "Who did what, the newest first" },
+
     { NGX_HTTP_GET, ngx_string("about"),
       NGX_HTTP_MAILPORTAL_DOMAIN, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
       ngx_http_mailportal_about_get,

@@ -48,6 +48,11 @@ like($out, qr/"verdict":"reject"/, 'and explained');
 is(join(' ', sort split /\n/, $t->read_file('domains.txt') =~ s/\n\n\z/\n/r),
 	'one.example spam.example two.example', 'and exported');
 
+$out = run((grep { m!/audit\?! } @block)[0]);
+like($out, qr/"what":"settings\.patch"/, 'one sees who did what');
+like($out, qr/\n\{"entries":\[\],"cursor":null\}\n/,
+	'and who used the master password');
+
 my ($problem) = $page =~ /^(\{"type":.*?\]\})$/ms;
 my $is = $t->api(PATCH => '/settings', role => 'MasterAdmin',
 	json => { antispam => { reject => 'x' } },
