@@ -119,7 +119,7 @@ function lastedOf({ started_at: from, ended_at: to }) {
 /* Why it failed as a whole, as its nodes say it. */
 function textOf({ nodes = {} }) {
   const texts = Object.values(nodes).filter((node) => node.state === 'failed')
-    .map((node) => node.text.replace(/\.$/, '')).filter(Boolean);
+    .map((node) => (node.text || '').replace(/\.$/, '')).filter(Boolean);
 
   return [...new Set(texts)].join('; ');
 }

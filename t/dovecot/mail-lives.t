@@ -51,6 +51,30 @@ sub lives {
 }
 
 
+# lines of the worker in Dovecot's log
+
+sub said {
+	my $log = $t->read_file('log/dovecot.log') // '';
+
+	return scalar(() = $log =~ /mailportal-worker: /g);
+}
+
+
+sub with_module {
+	my ($bytes, @args) = @_;
+	my $file = $d->dir()
+		. '/data/doveadm/lib20_doveadm_mailportal_plugin.so';
+	my $was = readlink $file;
+
+	unlink $file;
+	$t->write_file($file =~ s!^\Q@{[$d->dir()]}\E/!!r, $bytes);
+	my @result = $d->doveadm(@args);
+	unlink $file;
+	symlink $was, $file;
+	return @result;
+}
+
+
 sub stopped {
 	my $stat = $t->read_file('/proc/' . $t->pid('redis') . '/stat') // '';
 
@@ -91,10 +115,21 @@ ok(stopped(), 'it was stopped all the time');
 kill 'CONT', $t->pid('redis');
 
 $t->stop('redis');
+my $said = said();
 lives('without Redis');
+cmp_ok(said() - $said, '<=', 3, 'and the worker does not repeat itself');
 $t->restart('dovecot');
 lives('when Dovecot starts without Redis');
 $t->start('redis');
+
+# what Dovecot reads and what doveadm loads
+
+unlink $t->env('MP_WORKER_STATE') . '/master.passwd';
+$t->restart('dovecot');
+lives('without a file of the master password');
+my ($rc, $out) = with_module('no module at all', 'user', $user);
+is($rc, 0, 'doveadm does its work beside a module that cannot be loaded')
+	or diag($out);
 
 # our programs; Dovecot is started anew each time
 

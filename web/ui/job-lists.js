@@ -19,21 +19,21 @@ export function Failures({ job, rows }) {
       id: 'text',
       label: 'What failed',
       kind: 'text',
-      cell: (row) => html`${row.text}${hasSeveral(job) && html`
+      cell: (row) => html`${row.text}${hasSeveral(job) && row.target && html`
         <span class="muted block">at ${row.node}</span>`}`,
     },
     {
       id: 'remedy',
       label: 'What to do',
       kind: 'text',
-      cell: (row) => remedyOf(row.text),
+      cell: (row) => remedyOf(row.text || ''),
     },
     {
       id: 'again',
       label: 'Again',
       silent: true,
       kind: 'act',
-      cell: (row) => html`
+      cell: (row) => row.target && html`
         <a class="button quiet" aria-label=${`Try ${row.target} again`}
           href=${href('actions', { action: job.action, target: row.target })}>
           Try again</a>`,
@@ -54,13 +54,13 @@ export function Drift({ job, rows }) {
       id: 'before',
       label: 'Before',
       kind: 'number',
-      cell: (row) => showBytes(row.before),
+      cell: (row) => size(row.before),
     },
     {
       id: 'after',
       label: 'After',
       kind: 'number',
-      cell: (row) => showBytes(row.after),
+      cell: (row) => size(row.after),
     },
   ]} />`;
 }
@@ -90,14 +90,20 @@ export function Messages({ job, rows }) {
       id: 'bytes',
       label: 'Size',
       kind: 'number',
-      cell: (row) => showBytes(row.bytes || 0),
+      cell: (row) => size(row.bytes),
     },
   ]} />`;
 }
 
+/* A server that failed as a whole has no user to name. */
 const USER = {
-  id: 'target', label: 'User', kind: 'user', cell: (row) => row.target,
+  id: 'target',
+  label: 'User',
+  kind: 'user',
+  cell: (row) => row.target || `all at ${row.node}`,
 };
+
+const size = (bytes) => (bytes === undefined ? '–' : showBytes(bytes));
 
 function List({ title, job, rows, all, count, columns }) {
   const shown = all.slice(0, rows);
@@ -117,10 +123,12 @@ function List({ title, job, rows, all, count, columns }) {
 
 /* A server keeps the first hundred of each kind; the others are counted. */
 function Rest({ job, shown, kept, count }) {
+  const all = Math.max(count, kept);
+
   if (shown < kept) {
     return html`
-      <p class="muted">The first ${shown} of
-        ${' '}${showCount(Math.max(count, kept))}.${' '}<a href=${href(`jobs/${job.id}`)}>See more</a></p>`;
+      <p class="muted">The first ${shown} of ${showCount(all)}.
+        ${' '}<a href=${href(`jobs/${job.id}`)}>See more</a></p>`;
   }
   return count > kept && html`
     <p class="muted">The first ${showCount(kept)} of ${showCount(count)}; the

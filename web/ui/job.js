@@ -81,7 +81,8 @@ function Told({ job }) {
 function Nodes({ job }) {
   const seen = useSeenNodes();
   const nodes = Object.entries(job.nodes || {});
-  const waits = nodes.some(([, node]) => waitOf(node, null) !== null);
+  const waits = nodes.some(([, node]) => node.state === 'queued'
+    || (node.state === 'running' && node.text));
 
   if (nodes.length === 0 || (nodes.length === 1 && !waits)) {
     return null;
@@ -92,10 +93,9 @@ function Nodes({ job }) {
         <li key=${name}>
           <strong>${name}</strong>
           <${Progress} label=${`Progress at ${name}`} done=${node.done}
-            total=${hasEnded(node) ? node.total || 1 : node.total}
+            total=${node.state === 'running' ? node.total : node.total || 1}
             kind=${barKind(node)} />
-          <span>${waitOf(node, heartbeatOf(seen, name)) || nodeSays(node)}
-          </span>
+          <span>${nodeSays(node, heartbeatOf(seen, name))}</span>
         </li>`)}
     </ul>`;
 }
@@ -104,29 +104,17 @@ const heartbeatOf = (seen, name) => (seen ? seen.nodes : []).find(
   (node) => node.component === 'dovecot' && node.node === name,
 );
 
-/* Why a server does nothing, or null. */
-function waitOf(node, heartbeat) {
-  const since = heartbeat ? silentSince(heartbeat) : null;
+/* "not seen for 3 min, waiting", "running: 3 of 20 users" */
+function nodeSays(node, heartbeat) {
+  const since = heartbeat && !hasEnded(node) ? silentSince(heartbeat) : null;
+  const parts = [
+    since && `not seen for ${showAgo(since).replace(/ ago$/, '')}`,
+    stateOf(node).label,
+  ];
+  const says = parts.filter(Boolean).join(', ');
+  const more = [node.total > 0 && countsOf(node), node.text];
 
-  if (hasEnded(node)) {
-    return null;
-  }
-  if (since) {
-    return `not seen for ${showAgo(since).replace(/ ago$/, '')}, waiting`;
-  }
-  if (node.text) {
-    return node.text;
-  }
-  return node.state === 'queued' ? 'waiting' : null;
-}
-
-function nodeSays(node) {
-  const { label } = stateOf(node);
-
-  if (node.state === 'failed' && node.text) {
-    return `${label}: ${node.text}`;
-  }
-  return node.total > 0 ? `${label}: ${countsOf(node)}` : label;
+  return [says, more.filter(Boolean).join('; ')].filter(Boolean).join(': ');
 }
 
 /* Asks first: a job cannot be gone on with. */
