@@ -137,13 +137,13 @@ $(B)/mailportal-worker: $(WORKER:%.c=$(B)/%.o) $(LIBMP)
 
 $(B)/mailportal-lane: $(LANE:%.c=$(B)/%.o) $(LIBMP)
 	$(CC) $(DVFLAGS) -pie -o $@ $^ $(DVLINK) \
-	    -ldovecot-sieve -ldovecot-storage -ldovecot -ljansson
+	    -ldovecot-sieve -ldovecot-storage -ldovecot
 
 $(B)/lib20_doveadm_mailportal_plugin.so: $(DOVEADM:%.c=$(B)/%.o) $(LIBMP) \
     dovecot-plugin/export.map
 	$(CC) $(DVFLAGS) -shared -o $@ $(DOVEADM:%.c=$(B)/%.o) $(LIBMP) \
-	    $(LDFLAGS) $(LINK) -Wl,--version-script=dovecot-plugin/export.map \
-	    -ljansson
+	    $(DVLINK) -Wl,--version-script=dovecot-plugin/export.map \
+	    -ldovecot-sieve
 
 
 # the pages: our modules as they are, libraries from npm by lock file

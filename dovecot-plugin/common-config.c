@@ -55,6 +55,19 @@ static const struct mp_conf_row worker_config_rows[] = {
 };
 /* clang-format on */
 
+const char *worker_config_arg(int *argc, char **argv)
+{
+	const char *path;
+
+	if (*argc < 3 || strcmp(argv[1], "-c") != 0)
+		return WORKER_CONFIG_PATH;
+	path = argv[2];
+	*argc -= 2;
+	/* and the NULL at the end */
+	memmove(argv + 1, argv + 3, sizeof(*argv) * *argc);
+	return path;
+}
+
 static int
 worker_config_load(const char *path, buffer_t *bytes, const char **error_r)
 {
@@ -146,7 +159,7 @@ int worker_config_read(const char *path, struct worker_config *config_r,
 	struct mp_error err;
 
 	i_zero(config_r);
-	if (worker_config_load(path, bytes, error_r) < 0)
+	if (path != NULL && worker_config_load(path, bytes, error_r) < 0)
 		return -1;
 
 	status = mp_conf_default(worker_config_rows, config_r, &err);
@@ -158,9 +171,9 @@ int worker_config_read(const char *path, struct worker_config *config_r,
 		status = worker_config_check(config_r, &err);
 	if (status != MP_OK) {
 		worker_config_free(config_r);
-		*error_r = t_strdup_printf("%s: %s%s%s", path, err.field,
-					   err.field[0] == '\0' ? "" : ": ",
-					   err.text);
+		*error_r = t_strdup_printf(
+			"%s: %s%s%s", path == NULL ? "" : path, err.field,
+			err.field[0] == '\0' ? "" : ": ", err.text);
 		return -1;
 	}
 	return 0;

@@ -5,20 +5,23 @@
 
 #include <stdlib.h>
 
-bool compat_version_check(const char **error_r)
+bool compat_version_is(const char *running, const char **error_r)
 {
-	const char *running = getenv("DOVECOT_VERSION");
-
 	if (running == NULL) {
 		*error_r = "is started by Dovecot's master, not by hand";
 		return FALSE;
 	}
 	if (strcmp(running, DOVECOT_VERSION) != 0) {
 		*error_r = t_strdup_printf(
-			"compiled for Dovecot " DOVECOT_VERSION ", and this is "
-			"%s: compile it anew",
+			"is compiled for Dovecot " DOVECOT_VERSION
+			", and this is %s: compile it anew",
 			running);
 		return FALSE;
 	}
 	return TRUE;
+}
+
+bool compat_version_check(const char **error_r)
+{
+	return compat_version_is(getenv("DOVECOT_VERSION"), error_r);
 }

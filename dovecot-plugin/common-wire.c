@@ -180,22 +180,22 @@ int lane_wire_get_request(const char *line, struct lane_request *request_r,
 	if (!action_find(fields[1], &action->action)) {
 		*error_r = t_strdup_printf("unknown action: %s",
 					   str_sanitize(fields[1], 80));
-		return -1;
+		return 0;
 	}
 	if (!lane_wire_user_is_valid(fields[2])) {
-		*error_r = t_strdup_printf("not a name of a user: %s",
+		*error_r = t_strdup_printf("not the name of a user: %s",
 					   str_sanitize(fields[2], 80));
-		return -1;
+		return 0;
 	}
 	request_r->user = fields[2];
 	for (fields += 3; *fields != NULL; fields++) {
 		if (lane_wire_get_option(*fields, request_r) < 0) {
 			*error_r = t_strdup_printf("unknown option: %s",
 						   str_sanitize(*fields, 80));
-			return -1;
+			return 0;
 		}
 	}
-	return 0;
+	return 1;
 }
 
 static int lane_wire_get_item(const char *field, struct action_message *item)

@@ -9,7 +9,7 @@
 struct lane_request {
 	uint32_t seq;
 	const char *user;
-	const char *job; /* its id, or NULL */
+	const char *job;	      /* its id, or NULL */
 	struct action_request action; /* names of folders: not sent */
 };
 
@@ -32,7 +32,8 @@ void lane_wire_put_answer(string_t *dest, uint32_t seq,
 
 /*
  * Reads a line without its end; what it gives is in the data stack.  -1 with
- * error_r when it is not such a line.
+ * error_r when it is not such a line.  A request may also be 0 with error_r:
+ * then only its seq is known, and it is to be answered.
  */
 int lane_wire_get_version(const char *line, const char **error_r);
 int lane_wire_get_request(const char *line, struct lane_request *request_r,

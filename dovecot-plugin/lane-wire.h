@@ -20,10 +20,16 @@
  *	<seq>	ok	<name>=<value>...
  *	<seq>	skip			the user has no mailbox yet
  *	<seq>	fail	text=...	and what is known
- * where the names are those of struct lane_answer.  One user at a time; a
- * second request may be sent before the first is answered, and
+ * where the names are those of struct lane_answer, and 0 is not said.  One
+ * user at a time, in the order of the requests; more may be sent before the
+ * first is answered, and
  *	CANCEL
- * drops what has not begun, which is answered by "<seq>	drop".
+ * drops what has not begun, which is answered by
+ *	<seq>	drop
+ *
+ * A lane that ends (after lane_users users, or because Dovecot ends it)
+ * answers the user at hand, drops the others without a CANCEL, and closes the
+ * connection: those have not begun, and may be asked for again.
  */
 
 #define LANE_SOCKET "mailportal-lane"

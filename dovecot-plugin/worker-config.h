@@ -3,6 +3,9 @@
 
 #include <stdbool.h>
 
+/* where the file is installed */
+#define WORKER_CONFIG_PATH "/etc/mailportal/worker.conf"
+
 /* What worker.conf says, by mp_conf.h; both programs read the file. */
 struct worker_config {
 	char *node;  /* the host's name unless given */
@@ -24,8 +27,15 @@ struct worker_config {
 };
 
 /*
- * Reads the file; -1 with error_r, in the data stack, when it cannot be read
- * or says something wrong.  config_r is then empty.
+ * Takes "-c PATH" out of a program's arguments, for Dovecot has an option of
+ * that name too.  Without it, the file is where it is installed.
+ */
+const char *worker_config_arg(int *argc, char **argv);
+
+/*
+ * Reads the file, or with NULL takes what holds without one; -1 with error_r,
+ * in the data stack, when it cannot be read or says something wrong.  config_r
+ * is then empty.
  */
 int worker_config_read(const char *path, struct worker_config *config_r,
 		       const char **error_r);

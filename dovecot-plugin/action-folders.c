@@ -1,0 +1,71 @@
+/* The folders of a user. */
+
+#include "lib.h"
+#include "array.h"
+#include "mail-storage.h"
+#include "mail-namespace.h"
+#include "mail-user.h"
+#include "mailbox-list-iter.h"
+#include "action-private.h"
+
+static int
+action_folder_cmp(const struct action_folder *a, const struct action_folder *b)
+{
+	return strcmp(a->vname, b->vname);
+}
+
+int action_folders_list(struct mail_user *user,
+			ARRAY_TYPE(action_folder) * folders_r,
+			const char **error_r)
+{
+	static const char *const patterns[] = {"*", NULL};
+	struct mailbox_list_iterate_context *iter;
+	const struct mailbox_info *info;
+	struct action_folder *folder;
+	int ret = 0;
+
+	t_array_init(folders_r, 16);
+	iter = mailbox_list_iter_init_namespaces(
+		user->namespaces, patterns, MAIL_NAMESPACE_TYPE_PRIVATE,
+		MAILBOX_LIST_ITER_NO_AUTO_BOXES |
+			MAILBOX_LIST_ITER_SKIP_ALIASES |
+			MAILBOX_LIST_ITER_STAR_WITHIN_NS |
+			MAILBOX_LIST_ITER_RETURN_NO_FLAGS |
+			MAILBOX_LIST_ITER_RETURN_SPECIALUSE);
+	while ((info = mailbox_list_iter_next(iter)) != NULL) {
+		folder = array_append_space(folders_r);
+		folder->ns = info->ns;
+		folder->vname = t_strdup(info->vname);
+		folder->special_use = info->special_use == NULL ?
+					      "" :
+					      t_strdup(info->special_use);
+		folder->selectable = (info->flags & (MAILBOX_NOSELECT |
+						     MAILBOX_NONEXISTENT)) == 0;
+	}
+	if (mailbox_list_iter_deinit(&iter) < 0) {
+		*error_r = mailbox_list_get_last_internal_error(
+			user->namespaces->list, NULL);
+		ret = -1;
+	}
+	array_sort(folders_r, action_folder_cmp);
+	return ret;
+}
+
+struct mailbox *
+action_folder_alloc(const struct action_folder *folder, bool readonly)
+{
+	enum mailbox_flags flags = MAILBOX_FLAG_IGNORE_ACLS;
+
+	if (readonly)
+		flags |= MAILBOX_FLAG_READONLY;
+	return mailbox_alloc(folder->ns->list, folder->vname, flags);
+}
+
+void action_errors_add_box(struct action_errors *errors, struct mailbox *box)
+{
+	enum mail_error code;
+	const char *error = mailbox_get_last_internal_error(box, &code);
+
+	if (code != MAIL_ERROR_NOTFOUND)
+		action_errors_add(errors, mailbox_get_vname(box), error);
+}
