@@ -26,6 +26,10 @@ my @rules = (
 	['the milter answers only in mpm_answer.c',
 		$c, qr!^milter/mpm_answer\.c$!, 'code',
 		qr/\bsmfi_setm?l?reply\s*\(/],
+	['only compat files ask for the version of Dovecot',
+		qr!^dovecot-plugin/.*\.[ch]$!,
+		qr!^dovecot-plugin/(compat[\w.-]*|common-version)\.[ch]$!, 'code',
+		qr/\b(DOVECOT|PIGEONHOLE)_(VERSION|PREREQ)\w*/],
 	['no banned function is called',
 		$all_c, qr!^dovecot-plugin/common-version\.c$!, 'code',
 		qr/(?<![\w>.])(system|popen|strcpy|strcat|sprintf|vsprintf|atoi|

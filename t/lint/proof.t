@@ -76,11 +76,15 @@ my @rows = (
 		"    if (x) return;\n", 'no braces'],
 
 	['format', 'house dialect', 'shared/zz.c', "int  zz ;\n", 'zz.c'],
+	['format', "Dovecot's dialect", 'dovecot-plugin/zz.c',
+		"int  zz ;\n", 'zz.c'],
 	['format', 'house dialect in a test', 't/unit/zz.c', "int  zz ;\n", 'zz'],
 	['format', 'house dialect in a bench', 't/bench/zz.c', "int  z ;\n", 'zz'],
 
 	['once', 'a key outside the table', 'milter/zz.c',
 		"const char *k = \"mp:{list}:log\";\n", 'milter/zz.c line 1'],
+	['once', 'a version of Dovecot outside compat', 'dovecot-plugin/zz.c',
+		"#if DOVECOT_VERSION_MINOR >= 4\n#endif\n", 'has: #if DOVECOT_V'],
 	['once', 'a second json_dumps', 'milter/zz.c',
 		"x = json_dumps(y, 0);\n", 'milter/zz.c line 1'],
 	['once', 'a second smfi_setreply', 'milter/zz.c',
