@@ -88,10 +88,14 @@ class Portal {
   async signedIn(place = '', { as = admin, ...options } = {}) {
     const page = await this.open(place, options);
 
+    await this.signIn(page, as);
+    return page;
+  }
+
+  async signIn(page, as = admin) {
     await signIn(page, as);
     await page.locator('h1').first().waitFor();
     await page.locator('.menu').waitFor();
-    return page;
   }
 }
 
@@ -125,7 +129,7 @@ async function session(who = admin) {
   });
 }
 
-async function call(method, path, { json, text, etag, cookie } = {}) {
+async function call(method, path, { json, text, etag, key, cookie } = {}) {
   const headers = { 'Sec-Fetch-Site': 'same-origin', Origin: url };
 
   if (json !== undefined) {
@@ -135,6 +139,9 @@ async function call(method, path, { json, text, etag, cookie } = {}) {
   }
   if (etag) {
     headers['If-Match'] = etag;
+  }
+  if (key) {
+    headers['Idempotency-Key'] = key;
   }
   if (cookie) {
     headers.Cookie = cookie;

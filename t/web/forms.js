@@ -21,7 +21,10 @@ run(async (portal) => {
     const labels = await page.locator('#trial .field > label[for]')
       .allInnerTexts();
 
-    is(labels.map((text) => text.replace(/ (default|in your) .*/s, '')).sort().join(),
+    const names = labels
+      .map((text) => text.replace(/ (default|in your) .*/s, ''));
+
+    is(names.sort().join(),
       group.settings.map(({ label }) => label).sort().join(),
       `with a field for each of its settings (${group.id})`);
     is(await page.locator('#trial [aria-invalid]').count(), 0,

@@ -49,13 +49,20 @@ function Entries({ kind }) {
       ${({ entries, cursor }) => html`
         <${Table} caption="Entries" rows=${entries} columns=${COLUMNS}
           keyOf=${(row) => row.id} busy=${resource.loading}
-          empty=${html`<p><strong>Nothing of this kind has been done.</strong>
-          </p>`} />
+          empty=${cursor ? FURTHER : NONE} />
         <${Pager} page=${cursors.length - 1} next=${cursor}
           onPrevious=${() => setCursors(cursors.slice(0, -1))}
           onNext=${() => setCursors([...cursors, cursor])} />`}
     <//>`;
 }
+
+const NONE = html`
+  <p><strong>Nothing of this kind has been done.</strong></p>`;
+
+/* A page is looked for in so many entries; older ones may have some. */
+const FURTHER = html`
+  <p><strong>Nothing of this kind here.</strong></p>
+  <p>Older entries are on the next pages.</p>`;
 
 const COLUMNS = [
   {
@@ -65,7 +72,7 @@ const COLUMNS = [
     cell: (row) => html`${wordsOf(row)}${' '}<${Result} row=${row} />`,
   },
   { id: 'target', label: 'To what', kind: 'text', cell: targetOf },
-  { id: 'actor', label: 'Who', kind: 'text', cell: (row) => row.actor },
+  { id: 'actor', label: 'Who', kind: 'text', cell: actorOf },
   {
     id: 'from',
     label: 'From',
@@ -85,6 +92,10 @@ function Result({ row: { result } }) {
   return text && html`
     <span class="block"><${Badge} kind="bad">not done<//>${' '}
       <span class="muted">${sentence(text)}</span></span>`;
+}
+
+function actorOf({ actor }) {
+  return actor || html`<span class="muted">–</span>`;
 }
 
 const JOB = /^[0-9a-f]{24}$/;

@@ -91,10 +91,11 @@ function Uses() {
 
   return html`
     <${Loaded} resource=${resource} lines=${3}>
-      ${({ entries }) => html`
+      ${({ entries, cursor }) => html`
         <${Table} caption="Last uses" rows=${entries} columns=${COLUMNS}
           keyOf=${(row) => row.id}
-          empty=${html`<p>It has not been used.</p>`} />`}
+          empty=${cursor ? 'It has not been used for long.'
+            : 'It has not been used.'} />`}
     <//>`;
 }
 
