@@ -27,7 +27,7 @@ sub browse {
 
 	die "auto/web --tests: $modules\n" if $rc;
 	chomp $modules;
-	_add_administrators($t);
+	_add_administrators($t) unless $t->{web_administrators}++;
 
 	local %ENV = (%ENV, %{ $t->env() },
 		NODE_PATH => $modules,
