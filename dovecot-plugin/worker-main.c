@@ -9,6 +9,9 @@
 #include "master-service-settings.h"
 #include "compat.h"
 #include "worker.h"
+#include "worker-job.h"
+#include "worker-lanes.h"
+#include "worker-schedule.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -20,24 +23,43 @@
 /* How often the locks are tried that an older worker or its lanes hold. */
 #define WORKER_LOCK_MSECS 50
 
+/*
+ * How long users at hand are waited for when Dovecot reloads.  What a lane
+ * goes on with after that it writes into the journal itself.
+ */
+#define WORKER_STOP_MSECS 3000
+
 struct worker worker;
 
 static int worker_lock_fd = -1, worker_lanes_lock_fd = -1;
-static struct timeout *to_lock;
+static struct timeout *to_lock, *to_stop;
 static bool worker_begun;
+
+static void worker_connected(void *context ATTR_UNUSED)
+{
+	worker_publish_all();
+}
 
 static void worker_begin(void)
 {
 	worker_begun = TRUE;
 	worker.redis = worker_redis_init(&worker.config, "mailportal-worker",
-					 NULL, NULL);
+					 worker_connected, NULL);
+	worker_job_init();
+	worker_lanes_init();
+	worker_queue_init();
 }
 
 static void worker_end(void)
 {
 	if (!worker_begun)
 		return;
+	worker_queue_deinit();
 	worker_redis_deinit(&worker.redis);
+	worker_lanes_deinit();
+	worker_schedule_deinit();
+	worker_job_deinit();
+	worker_publish_deinit();
 }
 
 /* An older worker may still end, and lanes of one that was killed. */
@@ -96,13 +118,35 @@ static void worker_lock_deinit(void)
 static void client_connected(struct master_service_connection *conn)
 {
 	master_service_client_connection_accept(conn);
+	worker_status_send(conn->fd, worker_begun);
 	i_close_fd(&conn->fd);
 	master_service_client_connection_destroyed(master_service);
 }
 
+/* Stopping: users at hand are waited for, a moment */
+
+static void worker_stopped(void)
+{
+	timeout_remove(&to_stop);
+	master_service_stop(master_service);
+}
+
+static void worker_stop_late(struct worker *self ATTR_UNUSED)
+{
+	worker_stopped();
+}
+
 static void worker_die(void)
 {
-	master_service_stop(master_service);
+	if (!worker_begun) {
+		master_service_stop(master_service);
+		return;
+	}
+	if (to_stop != NULL)
+		return;
+	to_stop = timeout_add(WORKER_STOP_MSECS, worker_stop_late, &worker);
+	worker_queue_stop();
+	worker_lanes_stop(worker_stopped);
 }
 
 /* Takes -c PATH away: Dovecot has an option of that name too. */
@@ -148,6 +192,7 @@ int main(int argc, char *argv[])
 
 	master_service_run(master_service, client_connected);
 
+	timeout_remove(&to_stop);
 	worker_end();
 	worker_lock_deinit();
 	worker_config_free(&worker.config);

@@ -59,6 +59,14 @@ void worker_beat_count(const char *counter, uint64_t n);
 /* worker-queue.c: takes jobs from the stream into the journal */
 void worker_queue_init(void);
 void worker_queue_deinit(void);
+/* Takes no more. */
+void worker_queue_stop(void);
+
+/*
+ * worker-status.c: tells who asked, in lines of text, how things stand; begun
+ * FALSE: an older worker is still at it.
+ */
+void worker_status_send(int fd, bool begun);
 
 /*
  * worker-job.c: begins a job of this node's own (a sweep), which is a job in
@@ -72,8 +80,9 @@ bool worker_job_begin(struct mp_job *job);
  * done when all users were seen, with the totals.
  */
 struct lane_answer;
-void worker_usage_take(const char *user, const struct lane_answer *answer);
-void worker_usage_done(void);
+void worker_usage_take(const char *user, const struct lane_answer *answer)
+	__attribute__((weak));
+void worker_usage_done(void) __attribute__((weak));
 /* worker-job.c: begins a sweep that is in no list; FALSE: one is running */
 bool worker_job_begin_usage(void);
 
