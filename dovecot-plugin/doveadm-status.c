@@ -77,4 +77,7 @@ void doveadm_mailportal_status(struct doveadm_cmd_context *cctx ATTR_UNUSED)
 		return;
 	}
 	o_stream_nsend(doveadm_print_ostream, str_data(text), str_len(text));
+	/* doveadm holds it back, and does not wait for the end of it */
+	o_stream_uncork(doveadm_print_ostream);
+	o_stream_cork(doveadm_print_ostream);
 }
