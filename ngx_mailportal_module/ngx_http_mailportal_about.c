@@ -10,7 +10,7 @@
 
 
 static ngx_int_t ngx_http_mailportal_about_send(ngx_http_request_t *r,
-    ngx_array_t *nodes, redisReply **stats);
+    ngx_array_t *nodes);
 
 
 ngx_int_t
@@ -22,8 +22,7 @@ ngx_http_mailportal_about_get(ngx_http_request_t *r)
 
 
 static ngx_int_t
-ngx_http_mailportal_about_send(ngx_http_request_t *r, ngx_array_t *nodes,
-    redisReply **stats)
+ngx_http_mailportal_about_send(ngx_http_request_t *r, ngx_array_t *nodes)
 {
     ngx_uint_t                   i;
     struct mp_json               json;

@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_mailportal_nodes.h"
+#include "mp_usage.h"
 
 
 #define NGX_HTTP_MAILPORTAL_SAMPLE   256       /* bytes of a line, at most */
@@ -22,6 +23,14 @@ typedef struct {
 } ngx_http_mailportal_gauge_t;
 
 
+/* a gauge of each node that has looked at its mailboxes */
+typedef struct {
+    const char   *name;
+    const char   *help;
+    size_t        offset;                      /* of a uint64_t */
+} ngx_http_mailportal_total_t;
+
+
 typedef struct {
     const char   *component;
     const char   *node;
@@ -30,12 +39,13 @@ typedef struct {
 } ngx_http_mailportal_sample_t;
 
 
+static ngx_int_t ngx_http_mailportal_metrics_read(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mailportal_metrics_send(ngx_http_request_t *r,
-    ngx_array_t *nodes, redisReply **stats);
+    ngx_array_t *nodes);
 static ngx_array_t *ngx_http_mailportal_metrics_samples(ngx_http_request_t *r,
-    ngx_array_t *nodes, redisReply **stats);
+    ngx_array_t *nodes);
 static ngx_int_t ngx_http_mailportal_metrics_add(ngx_array_t *samples,
-    ngx_http_mailportal_node_t *node, redisReply *stats);
+    ngx_http_mailportal_node_t *node);
 static ngx_uint_t ngx_http_mailportal_metrics_name(redisReply *field);
 static int ngx_libc_cdecl ngx_http_mailportal_metrics_cmp(const void *one,
     const void *two);
@@ -47,6 +57,12 @@ static u_char *ngx_http_mailportal_metrics_counters(u_char *p, u_char *last,
     ngx_array_t *samples);
 static u_char *ngx_http_mailportal_metrics_worker(u_char *p, u_char *last,
     ngx_uint_t redis);
+static u_char *ngx_http_mailportal_metrics_totals(u_char *p, u_char *last,
+    ngx_array_t *nodes);
+static u_char *ngx_http_mailportal_metrics_waiting(u_char *p, u_char *last,
+    ngx_array_t *nodes, ngx_array_t *waiting);
+static ngx_uint_t ngx_http_mailportal_metrics_knows(ngx_array_t *nodes,
+    ngx_http_mailportal_waiting_t *waiting);
 
 static int64_t ngx_http_mailportal_gauge_alive(
     const ngx_http_mailportal_node_t *node);
@@ -91,6 +107,34 @@ static const ngx_http_mailportal_gauge_t  ngx_http_mailportal_gauges[] = {
 };
 
 
+static const ngx_http_mailportal_total_t  ngx_http_mailportal_totals[] = {
+
+    { "mailboxes", "Mailboxes of the node.",
+      offsetof(struct mp_usage_total, mailboxes) },
+
+    { "mailboxes_used", "Mailboxes that have messages.",
+      offsetof(struct mp_usage_total, used) },
+
+    { "mailboxes_failed", "Mailboxes that could not be looked at.",
+      offsetof(struct mp_usage_total, failed) },
+
+    { "mailbox_bytes", "Bytes of all messages in mailboxes.",
+      offsetof(struct mp_usage_total, bytes) },
+
+    { "mailbox_messages", "Messages in mailboxes.",
+      offsetof(struct mp_usage_total, messages) },
+
+    { "sieve_scripts", "Sieve scripts of all mailboxes.",
+      offsetof(struct mp_usage_total, sieve) },
+
+    { "mailboxes_seen_timestamp_seconds",
+      "When the mailboxes were last looked at.",
+      offsetof(struct mp_usage_total, at) },
+
+    { NULL, NULL, 0 }
+};
+
+
 ngx_int_t
 ngx_http_mailportal_metrics_get(ngx_http_request_t *r)
 {
@@ -98,25 +142,35 @@ ngx_http_mailportal_metrics_get(ngx_http_request_t *r)
         return NGX_HTTP_NOT_ALLOWED;
     }
 
+    return ngx_http_mailportal_waiting_read(r,
+                                          ngx_http_mailportal_metrics_read);
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_metrics_read(ngx_http_request_t *r)
+{
     return ngx_http_mailportal_nodes_read(r, 1,
                                           ngx_http_mailportal_metrics_send);
 }
 
 
 static ngx_int_t
-ngx_http_mailportal_metrics_send(ngx_http_request_t *r, ngx_array_t *nodes,
-    redisReply **stats)
+ngx_http_mailportal_metrics_send(ngx_http_request_t *r, ngx_array_t *nodes)
 {
     size_t        lines;
     u_char       *p, *last, *text;
-    ngx_array_t  *samples;
+    ngx_array_t  *samples, *waiting;
 
-    samples = ngx_http_mailportal_metrics_samples(r, nodes, stats);
+    waiting = ngx_http_mailportal_ctx(r)->data;
+
+    samples = ngx_http_mailportal_metrics_samples(r, nodes);
     if (samples == NULL) {
         return NGX_ERROR;
     }
 
-    lines = 64 + (nodes ? nodes->nelts : 0) * 8 + samples->nelts * 2;
+    lines = 64 + (nodes ? nodes->nelts : 0) * 15 + samples->nelts * 2
+            + waiting->nelts;
 
     text = ngx_palloc(r->pool, lines * NGX_HTTP_MAILPORTAL_SAMPLE);
     if (text == NULL) {
@@ -130,6 +184,8 @@ ngx_http_mailportal_metrics_send(ngx_http_request_t *r, ngx_array_t *nodes,
     if (nodes) {
         p = ngx_http_mailportal_metrics_gauges(p, last, nodes);
         p = ngx_http_mailportal_metrics_builds(p, last, nodes);
+        p = ngx_http_mailportal_metrics_totals(p, last, nodes);
+        p = ngx_http_mailportal_metrics_waiting(p, last, nodes, waiting);
         p = ngx_http_mailportal_metrics_counters(p, last, samples);
     }
 
@@ -142,8 +198,7 @@ ngx_http_mailportal_metrics_send(ngx_http_request_t *r, ngx_array_t *nodes,
 
 
 static ngx_array_t *
-ngx_http_mailportal_metrics_samples(ngx_http_request_t *r, ngx_array_t *nodes,
-    redisReply **stats)
+ngx_http_mailportal_metrics_samples(ngx_http_request_t *r, ngx_array_t *nodes)
 {
     ngx_uint_t                   i;
     ngx_array_t                 *samples;
@@ -151,16 +206,14 @@ ngx_http_mailportal_metrics_samples(ngx_http_request_t *r, ngx_array_t *nodes,
 
     samples = ngx_array_create(r->pool, 64,
                                sizeof(ngx_http_mailportal_sample_t));
-    if (samples == NULL || nodes == NULL || stats == NULL) {
+    if (samples == NULL || nodes == NULL) {
         return samples;
     }
 
     node = nodes->elts;
 
     for (i = 0; i < nodes->nelts; i++) {
-        if (ngx_http_mailportal_metrics_add(samples, &node[i], stats[i])
-            != NGX_OK)
-        {
+        if (ngx_http_mailportal_metrics_add(samples, &node[i]) != NGX_OK) {
             return NULL;
         }
     }
@@ -177,14 +230,17 @@ ngx_http_mailportal_metrics_samples(ngx_http_request_t *r, ngx_array_t *nodes,
 
 static ngx_int_t
 ngx_http_mailportal_metrics_add(ngx_array_t *samples,
-    ngx_http_mailportal_node_t *node, redisReply *stats)
+    ngx_http_mailportal_node_t *node)
 {
     size_t                         i;
     char                          *end;
     int64_t                        value;
+    redisReply                    *stats;
     ngx_http_mailportal_sample_t  *sample;
 
-    if (stats->type != REDIS_REPLY_ARRAY) {
+    stats = node->stats;
+
+    if (stats == NULL || stats->type != REDIS_REPLY_ARRAY) {
         return NGX_OK;
     }
 
@@ -332,6 +388,99 @@ ngx_http_mailportal_metrics_builds(u_char *p, u_char *last,
     }
 
     return p;
+}
+
+
+/* a node that never looked, or whose totals are none, has no samples */
+
+static u_char *
+ngx_http_mailportal_metrics_totals(u_char *p, u_char *last,
+    ngx_array_t *nodes)
+{
+    uint64_t                            value;
+    ngx_uint_t                          i;
+    redisReply                         *usage;
+    struct mp_usage_total               total;
+    ngx_http_mailportal_node_t         *node;
+    const ngx_http_mailportal_total_t  *t;
+
+    node = nodes->elts;
+
+    for (t = ngx_http_mailportal_totals; t->name; t++) {
+
+        p = ngx_slprintf(p, last, "# TYPE mailportal_%s gauge\n"
+                         "# HELP mailportal_%s %s\n",
+                         t->name, t->name, t->help);
+
+        for (i = 0; i < nodes->nelts; i++) {
+
+            usage = node[i].usage;
+
+            if (usage == NULL || usage->type != REDIS_REPLY_STRING
+                || ngx_strcmp(node[i].heartbeat.component, "dovecot") != 0
+                || mp_usage_total_parse(&total, usage->str, usage->len, NULL)
+                   != MP_OK)
+            {
+                continue;
+            }
+
+            ngx_memcpy(&value, (u_char *) &total + t->offset,
+                       sizeof(uint64_t));
+
+            p = ngx_slprintf(p, last, "mailportal_%s{node=\"%s\"} %uL\n",
+                             t->name, node[i].heartbeat.node, value);
+        }
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_http_mailportal_metrics_waiting(u_char *p, u_char *last,
+    ngx_array_t *nodes, ngx_array_t *waiting)
+{
+    ngx_uint_t                      i;
+    ngx_http_mailportal_waiting_t  *w;
+
+    w = waiting->elts;
+
+    p = ngx_slprintf(p, last, "# TYPE mailportal_jobs_waiting gauge\n"
+                     "# HELP mailportal_jobs_waiting Entries of the queue "
+                     "that the node has not taken yet.\n");
+
+    for (i = 0; i < waiting->nelts; i++) {
+        if (ngx_http_mailportal_metrics_knows(nodes, &w[i])) {
+            p = ngx_slprintf(p, last, "mailportal_jobs_waiting{"
+                             "component=\"%s\",node=\"%s\"} %L\n",
+                             w[i].executor, w[i].node, w[i].jobs);
+        }
+    }
+
+    return p;
+}
+
+
+/* a queue remembers nodes that are gone for ever */
+
+static ngx_uint_t
+ngx_http_mailportal_metrics_knows(ngx_array_t *nodes,
+    ngx_http_mailportal_waiting_t *waiting)
+{
+    ngx_uint_t                   i;
+    ngx_http_mailportal_node_t  *node;
+
+    node = nodes->elts;
+
+    for (i = 0; i < nodes->nelts; i++) {
+        if (ngx_strcmp(node[i].heartbeat.component, waiting->executor) == 0
+            && ngx_strcmp(node[i].heartbeat.node, waiting->node) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -13,6 +13,7 @@
 typedef struct {
     ngx_http_mailportal_nodes_pt   next;
     ngx_uint_t                     stats;
+    void                          *data;       /* the caller's */
     ngx_array_t                    nodes;      /* of _node_t */
 } ngx_http_mailportal_nodes_t;
 
@@ -26,8 +27,12 @@ typedef struct {
 
 static ngx_int_t ngx_http_mailportal_nodes_index(ngx_http_request_t *r,
     redisReply *reply);
+static ngx_int_t ngx_http_mailportal_nodes_add_all(
+    ngx_http_mailportal_nodes_t *nodes, redisReply *index, ngx_uint_t recent);
 static ngx_int_t ngx_http_mailportal_nodes_add(
-    ngx_http_mailportal_nodes_t *nodes, redisReply *part, redisReply *seen);
+    ngx_http_mailportal_nodes_t *nodes, redisReply *part, time_t seen);
+static time_t ngx_http_mailportal_nodes_second(redisReply *seen);
+static ngx_uint_t ngx_http_mailportal_nodes_recent(time_t seen);
 static int ngx_libc_cdecl ngx_http_mailportal_nodes_cmp(const void *one,
     const void *two);
 static ngx_int_t ngx_http_mailportal_nodes_ask(ngx_http_request_t *r,
@@ -36,8 +41,11 @@ static ngx_int_t ngx_http_mailportal_nodes_answer(ngx_http_request_t *r,
     redisReply *reply);
 static void ngx_http_mailportal_nodes_take(ngx_http_mailportal_node_t *node,
     redisReply *reply);
+static void ngx_http_mailportal_nodes_forget(ngx_array_t *nodes);
+static ngx_int_t ngx_http_mailportal_nodes_next(ngx_http_request_t *r,
+    ngx_array_t *nodes);
 static ngx_int_t ngx_http_mailportal_nodes_send(ngx_http_request_t *r,
-    ngx_array_t *nodes, redisReply **stats);
+    ngx_array_t *nodes);
 static void ngx_http_mailportal_nodes_keep(struct mp_json *list);
 static ngx_int_t ngx_http_mailportal_nodes_finish(ngx_http_request_t *r,
     ngx_uint_t stale);
@@ -60,6 +68,7 @@ ngx_http_mailportal_nodes_read(ngx_http_request_t *r, ngx_uint_t stats,
     ngx_http_mailportal_nodes_pt next)
 {
     struct mp_cmd                 cmd;
+    ngx_http_mailportal_ctx_t    *ctx;
     ngx_http_mailportal_nodes_t  *nodes;
 
     nodes = ngx_pcalloc(r->pool, sizeof(ngx_http_mailportal_nodes_t));
@@ -74,9 +83,12 @@ ngx_http_mailportal_nodes_read(ngx_http_request_t *r, ngx_uint_t stats,
         return NGX_ERROR;
     }
 
+    ctx = ngx_http_mailportal_ctx(r);
+
     nodes->next = next;
     nodes->stats = stats;
-    ngx_http_mailportal_ctx(r)->data = nodes;
+    nodes->data = ctx->data;
+    ctx->data = nodes;
 
     mp_cmd_init(&cmd);
     mp_cmd_texts(&cmd, "HGETALL", mp_key(MP_KEY_HEARTBEATS), NULL);
@@ -89,26 +101,24 @@ ngx_http_mailportal_nodes_read(ngx_http_request_t *r, ngx_uint_t stats,
 static ngx_int_t
 ngx_http_mailportal_nodes_index(ngx_http_request_t *r, redisReply *reply)
 {
-    size_t                        i;
     ngx_http_mailportal_nodes_t  *nodes;
 
     nodes = ngx_http_mailportal_ctx(r)->data;
 
     if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
-        return nodes->next(r, NULL, NULL);
+        return ngx_http_mailportal_nodes_next(r, NULL);
     }
 
-    for (i = 0; i + 1 < reply->elements; i += 2) {
-        if (ngx_http_mailportal_nodes_add(nodes, reply->element[i],
-                                          reply->element[i + 1])
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    /* names of long ago must not take the room of those that are alive */
+
+    if (ngx_http_mailportal_nodes_add_all(nodes, reply, 1) != NGX_OK
+        || ngx_http_mailportal_nodes_add_all(nodes, reply, 0) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     if (nodes->nodes.nelts == 0) {
-        return nodes->next(r, &nodes->nodes, NULL);
+        return ngx_http_mailportal_nodes_next(r, &nodes->nodes);
     }
 
     ngx_qsort(nodes->nodes.elts, nodes->nodes.nelts,
@@ -120,15 +130,64 @@ ngx_http_mailportal_nodes_index(ngx_http_request_t *r, redisReply *reply)
 
 
 static ngx_int_t
-ngx_http_mailportal_nodes_add(ngx_http_mailportal_nodes_t *nodes,
-    redisReply *part, redisReply *seen)
+ngx_http_mailportal_nodes_add_all(ngx_http_mailportal_nodes_t *nodes,
+    redisReply *index, ngx_uint_t recent)
 {
-    char                        *colon, *end, at[MP_TIME_SIZE];
-    int64_t                      seconds;
+    size_t  i;
+    time_t  seen;
+
+    for (i = 0; i + 1 < index->elements; i += 2) {
+
+        seen = ngx_http_mailportal_nodes_second(index->element[i + 1]);
+
+        if (ngx_http_mailportal_nodes_recent(seen) == recent
+            && ngx_http_mailportal_nodes_add(nodes, index->element[i], seen)
+               != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static time_t
+ngx_http_mailportal_nodes_second(redisReply *seen)
+{
+    char     *end;
+    int64_t   seconds;
+
+    if (seen->type != REDIS_REPLY_STRING) {
+        return 0;
+    }
+
+    seconds = strtoll(seen->str, &end, 10);
+
+    if (*end != '\0' || seconds < 0 || seconds > 253402300799) {
+        return 0;
+    }
+
+    return (time_t) seconds;
+}
+
+
+static ngx_uint_t
+ngx_http_mailportal_nodes_recent(time_t seen)
+{
+    return seen >= ngx_time() - NGX_HTTP_MAILPORTAL_NODES_DAYS * 86400;
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_nodes_add(ngx_http_mailportal_nodes_t *nodes,
+    redisReply *part, time_t seen)
+{
+    char                        *colon, at[MP_TIME_SIZE];
     struct mp_heartbeat         *hb;
     ngx_http_mailportal_node_t  *node;
 
-    if (part->type != REDIS_REPLY_STRING || seen->type != REDIS_REPLY_STRING
+    if (part->type != REDIS_REPLY_STRING
         || nodes->nodes.nelts == NGX_HTTP_MAILPORTAL_NODES_MAX)
     {
         return NGX_OK;
@@ -149,6 +208,7 @@ ngx_http_mailportal_nodes_add(ngx_http_mailportal_nodes_t *nodes,
     }
 
     ngx_memzero(node, sizeof(ngx_http_mailportal_node_t));
+    node->seen = seen;
     hb = &node->heartbeat;
 
     (void) ngx_cpystrn((u_char *) hb->component, (u_char *) part->str,
@@ -156,14 +216,9 @@ ngx_http_mailportal_nodes_add(ngx_http_mailportal_nodes_t *nodes,
     (void) ngx_cpystrn((u_char *) hb->node, (u_char *) colon + 1,
                        MP_NODE_SIZE);
 
-    seconds = strtoll(seen->str, &end, 10);
-    if (*end != '\0' || seconds < 0 || seconds > 253402300799) {
-        seconds = 0;
-    }
-
     /* until its heartbeat is found */
 
-    mp_time_format(at, seconds);
+    mp_time_format(at, seen);
     hb->stale = true;
     hb->problem_count = 1;
     (void) ngx_snprintf((u_char *) hb->problem[0], sizeof(hb->problem[0]),
@@ -188,7 +243,7 @@ ngx_http_mailportal_nodes_cmp(const void *one, const void *two)
 }
 
 
-/* all heartbeats, and with stats all counters, in one MULTI */
+/* all heartbeats, and with stats counters and totals, in one MULTI */
 
 static ngx_int_t
 ngx_http_mailportal_nodes_ask(ngx_http_request_t *r,
@@ -201,7 +256,7 @@ ngx_http_mailportal_nodes_ask(ngx_http_request_t *r,
     ngx_http_mailportal_node_t  *node;
 
     node = nodes->nodes.elts;
-    n = nodes->nodes.nelts * (nodes->stats ? 2 : 1);
+    n = nodes->nodes.nelts * (nodes->stats ? 3 : 1);
 
     cmds = ngx_palloc(r->pool, n * sizeof(struct mp_cmd));
     if (cmds == NULL) {
@@ -224,6 +279,11 @@ ngx_http_mailportal_nodes_ask(ngx_http_request_t *r,
             (void) mp_key_name(&key, MP_KEY_STAT, part);
             mp_cmd_texts(&cmds[nodes->nodes.nelts + i], "HGETALL", key.text,
                          NULL);
+
+            (void) mp_key_name(&key, MP_KEY_USAGE_TOTAL,
+                               node[i].heartbeat.node);
+            mp_cmd_texts(&cmds[2 * nodes->nodes.nelts + i], "GET", key.text,
+                         NULL);
         }
     }
 
@@ -243,10 +303,10 @@ ngx_http_mailportal_nodes_answer(ngx_http_request_t *r, redisReply *reply)
     nodes = ngx_http_mailportal_ctx(r)->data;
     node = nodes->nodes.elts;
     n = nodes->nodes.nelts;
-    want = nodes->stats ? 2 * n : n;
+    want = nodes->stats ? 3 * n : n;
 
     if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
-        return nodes->next(r, NULL, NULL);
+        return ngx_http_mailportal_nodes_next(r, NULL);
     }
 
     /* one command comes without an array around its reply */
@@ -256,14 +316,21 @@ ngx_http_mailportal_nodes_answer(ngx_http_request_t *r, redisReply *reply)
     if (want > 1
         && (reply->type != REDIS_REPLY_ARRAY || reply->elements != want))
     {
-        return nodes->next(r, NULL, NULL);
+        return ngx_http_mailportal_nodes_next(r, NULL);
     }
 
     for (i = 0; i < n; i++) {
         ngx_http_mailportal_nodes_take(&node[i], replies[i]);
+
+        if (nodes->stats) {
+            node[i].stats = replies[n + i];
+            node[i].usage = replies[2 * n + i];
+        }
     }
 
-    return nodes->next(r, &nodes->nodes, nodes->stats ? replies + n : NULL);
+    ngx_http_mailportal_nodes_forget(&nodes->nodes);
+
+    return ngx_http_mailportal_nodes_next(r, &nodes->nodes);
 }
 
 
@@ -293,9 +360,44 @@ ngx_http_mailportal_nodes_take(ngx_http_mailportal_node_t *node,
 }
 
 
+/* a clock may be wrong: who is alive is never left out */
+
+static void
+ngx_http_mailportal_nodes_forget(ngx_array_t *nodes)
+{
+    ngx_uint_t                   i, n;
+    ngx_http_mailportal_node_t  *node;
+
+    node = nodes->elts;
+
+    for (i = 0, n = 0; i < nodes->nelts; i++) {
+        if (node[i].alive
+            || ngx_http_mailportal_nodes_recent(node[i].seen))
+        {
+            node[n++] = node[i];
+        }
+    }
+
+    nodes->nelts = n;
+}
+
+
 static ngx_int_t
-ngx_http_mailportal_nodes_send(ngx_http_request_t *r, ngx_array_t *nodes,
-    redisReply **stats)
+ngx_http_mailportal_nodes_next(ngx_http_request_t *r, ngx_array_t *nodes)
+{
+    ngx_http_mailportal_ctx_t    *ctx;
+    ngx_http_mailportal_nodes_t  *state;
+
+    ctx = ngx_http_mailportal_ctx(r);
+    state = ctx->data;
+    ctx->data = state->data;
+
+    return state->next(r, nodes);
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_nodes_send(ngx_http_request_t *r, ngx_array_t *nodes)
 {
     ngx_uint_t                   i;
     struct mp_json               list;

@@ -5,6 +5,7 @@
 use warnings;
 use strict;
 
+use POSIX qw/ strftime /;
 use Test::More;
 
 use lib 't/lib';
@@ -51,7 +52,13 @@ is_deeply($own->{problems}, [], 'without problems');
 heartbeat('milter', 'mx1');
 heartbeat('milter', 'mx2', settings => 0, stale => JSON::PP::true,
 	problems => ["Redis says \"no\"\n"]);
-$t->redis('HSET', 'mp:{hb}:index', 'milter:gone', 1700000000);
+my $hour = time() - 3600;
+$t->redis('HSET', 'mp:{hb}:index', 'milter:gone', $hour);
+$t->redis('HSET', 'mp:{hb}:index', 'milter:month', time() - 29 * 86400);
+$t->redis('HSET', 'mp:{hb}:index', 'milter:old', time() - 31 * 86400);
+heartbeat('milter', 'clock');
+$t->redis('HSET', 'mp:{hb}:index', 'milter:clock', 1700000000);
+$t->redis('HSET', 'mp:{hb}:index', map { ("milter:old$_", $_) } 1 .. 1000);
 $t->redis('SET', 'mp:{hb}:milter:odd', '{"component":"milter"}');
 $t->redis('HSET', 'mp:{hb}:index', 'milter:odd', time());
 $t->redis('SET', 'mp:{hb}:milter:liar', '{}');
@@ -71,7 +78,14 @@ is(node($res, 'milter', 'mx2')->{problems}[0], "Redis says \"no\"\n",
 is(node($res, 'milter', 'gone')->{stale}, JSON::PP::true,
 	'a node without a heartbeat is stale');
 is(node($res, 'milter', 'gone')->{problems}[0],
-	'no heartbeat since 2023-11-14T22:13:20Z', 'and says since when');
+	'no heartbeat since ' . strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $hour),
+	'and says since when');
+is(node($res, 'milter', 'month')->{stale}, JSON::PP::true,
+	'so is one that was seen within a month');
+is(join(' ', grep { /^old/ } map { $_->{node} } @{ $res->{json}{nodes} }), '',
+	'one that was not is forgotten');
+is(node($res, 'milter', 'clock')->{stale}, JSON::PP::false,
+	'but not one that is alive, whatever its clock says');
 like(node($res, 'milter', 'odd')->{problems}[0], qr/cannot be read/,
 	'a heartbeat that is none is said to be so');
 like(node($res, 'milter', 'liar')->{problems}[0], qr/cannot be read/,
@@ -102,6 +116,24 @@ $t->redis('HSET', 'mp:{stat}:milter:mx1', 'messages', 12, 'reject', 3,
 	"bad name\n", 1, 'text', 'x', 'minus', -1);
 $t->redis('HSET', 'mp:{stat}:milter:mx2', 'messages', 30);
 
+my %total = (mailboxes => 10, used => 7, failed => 1, bytes => 123456789012,
+	messages => 42, sieve => 3, at => '2026-01-31T12:00:00Z');
+heartbeat('dovecot', $_) for qw/ mb1 mb2 mb3 /;
+$t->redis('SET', "mp:{usage}:t:$_",
+	Test::Mailportal::json()->encode(\%total)) for qw/ mb1 mx1 /;
+$t->redis('SET', 'mp:{usage}:t:mb2', '{"mailboxes":"10\n"}');
+
+# mb1 has taken what there is, mb2 has one in its hands and two before it,
+# and a queue remembers who is gone
+
+my @queue = ('mp:{jobs}:dovecot', '*', 'op', 'run');
+$t->redis('XADD', @queue) for 1 .. 3;
+$t->redis('XGROUP', 'CREATE', $queue[0], $_, 0) for qw/ mb1 mb2 gone a"b /;
+$t->redis('XREADGROUP', 'GROUP', 'mb1', 'w', 'NOACK', 'STREAMS', $queue[0],
+	'>');
+$t->redis('XREADGROUP', 'GROUP', 'mb2', 'w', 'COUNT', 1, 'STREAMS',
+	$queue[0], '>');
+
 $res = $t->http(GET => '/metrics');
 is($res->{status}, 200, 'metrics need no session');
 like($res->{headers}{'content-type'},
@@ -119,6 +151,22 @@ is($value{'mailportal_alive{component="milter",node="gone"}'}, 0,
 	'who is not alive');
 is($value{'mailportal_alive{component="milter",node="mx1"}'}, 1, 'and who is');
 is($value{'mailportal_redis_up'}, 1, 'Redis is up');
+
+my %want = (mailboxes => 10, mailboxes_used => 7, mailboxes_failed => 1,
+	mailbox_bytes => 123456789012, mailbox_messages => 42,
+	sieve_scripts => 3, mailboxes_seen_timestamp_seconds => 1769860800);
+is($value{"mailportal_${_}{node=\"mb1\"}"}, $want{$_},
+	"what a node has seen of its mailboxes: $_") for sort keys %want;
+is(scalar(grep { /^mailportal_(?:mailbox|sieve)/ && !/mb1/ } keys %value), 0,
+	'and nothing of others, or that is none');
+is_deeply({ map { /^mailportal_jobs_waiting\{(.*)\}$/ ? ($1 => $value{$_})
+	: () } keys %value }, { 'component="dovecot",node="mb1"' => 0,
+	'component="dovecot",node="mb2"' => 3 },
+	'how many jobs each node has not taken yet');
+$t->redis('SET', 'mp:{jobs}:agent', 'no queue');
+like($t->http(GET => '/metrics')->{body}, qr/^mailportal_jobs_waiting\{.* 3$/m,
+	'a queue that is none hides no other');
+$t->redis('DEL', 'mp:{jobs}:agent');
 unlike($res->{body}, qr/bad name|_text_|_minus_/, 'what is no counter is not');
 is($t->http(POST => '/metrics', body => '')->{status}, 405,
 	'metrics are only read');
