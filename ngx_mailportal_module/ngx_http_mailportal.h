@@ -193,6 +193,8 @@ ngx_int_t ngx_http_mailportal_auth(ngx_http_request_t *r,
 ngx_int_t ngx_http_mailportal_cookie(ngx_http_request_t *r,
     ngx_str_t *token_r);
 ngx_uint_t ngx_http_mailportal_same_site(ngx_http_request_t *r);
+ngx_str_t *ngx_http_mailportal_find_header(ngx_http_request_t *r,
+    const char *name, size_t len, ngx_uint_t *n);
 ngx_int_t ngx_http_mailportal_remember(ngx_http_request_t *r,
     uint64_t version, ngx_http_mailportal_step_pt step);
 void ngx_http_mailportal_session_id(char id_r[65], ngx_str_t *token);
@@ -253,7 +255,7 @@ ngx_int_t ngx_http_mailportal_body_json(ngx_http_request_t *r, size_t max,
  * reply.c: the only writer of answers.  _send takes json over; json NULL is
  * an empty body.  _begin sends the header, len -1 is not known yet.  _etag
  * and _header are called before.  _fail* answer problem+json; field may be
- * NULL.
+ * NULL.  _about has one more member, which names what is in the way.
  */
 ngx_int_t ngx_http_mailportal_send(ngx_http_request_t *r, ngx_uint_t status,
     struct mp_json *json);
@@ -268,6 +270,9 @@ ngx_int_t ngx_http_mailportal_header(ngx_http_request_t *r, const char *name,
 ngx_int_t ngx_http_mailportal_fail(ngx_http_request_t *r,
     enum mp_status status, const char *field, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+ngx_int_t ngx_http_mailportal_fail_about(ngx_http_request_t *r,
+    enum mp_status status, const char *member, const char *value,
+    const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 ngx_int_t ngx_http_mailportal_fail_error(ngx_http_request_t *r,
     enum mp_status status, const struct mp_error *err);
 ngx_int_t ngx_http_mailportal_fail_faults(ngx_http_request_t *r,
@@ -317,6 +322,10 @@ ngx_int_t ngx_http_mailportal_import_post(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_export_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_explain_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_nodes_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_mailportal_jobs_post(ngx_http_request_t *r);
+ngx_int_t ngx_http_mailportal_jobs_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_mailportal_job_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_mailportal_job_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_about_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_audit_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_healthz_get(ngx_http_request_t *r);

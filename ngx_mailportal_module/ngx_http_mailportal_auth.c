@@ -39,8 +39,6 @@ static ngx_int_t ngx_http_mailportal_auth_time(redisReply *reply,
 static void ngx_http_mailportal_auth_renew(
     ngx_http_mailportal_session_t *session);
 static ngx_http_mailportal_slot_t *ngx_http_mailportal_slot(const char *id);
-static ngx_str_t *ngx_http_mailportal_find_header(ngx_http_request_t *r,
-    const char *name, size_t len, ngx_uint_t *n);
 
 
 static ngx_http_mailportal_slot_t
@@ -442,7 +440,7 @@ ngx_http_mailportal_same_site(ngx_http_request_t *r)
 }
 
 
-static ngx_str_t *
+ngx_str_t *
 ngx_http_mailportal_find_header(ngx_http_request_t *r, const char *name,
     size_t len, ngx_uint_t *n)
 {

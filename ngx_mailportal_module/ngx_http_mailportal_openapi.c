@@ -13,14 +13,16 @@
 #define NGX_HTTP_MAILPORTAL_PATH_MAX  64
 
 
-/* an argument of the query */
+/* what a route takes, and where: "query", "header", or "body" for a member */
 typedef struct {
+    ngx_uint_t                  method;
     const char                 *path;
+    const char                 *in;
     const char                 *name;
     const char                 *type;
     ngx_uint_t                  required;
     const char                 *doc;
-} ngx_http_mailportal_query_t;
+} ngx_http_mailportal_input_t;
 
 
 /* a failure that a route can answer with */
@@ -44,7 +46,12 @@ static void ngx_http_mailportal_openapi_parameters(struct mp_json *json,
 static void ngx_http_mailportal_openapi_parameter(struct mp_json *json,
     const char *name, const char *in, const char *type, ngx_uint_t required,
     const char *doc);
+static ngx_uint_t ngx_http_mailportal_openapi_takes(
+    const ngx_http_mailportal_route_t *route,
+    const ngx_http_mailportal_input_t *input);
 static void ngx_http_mailportal_openapi_body(struct mp_json *json,
+    const ngx_http_mailportal_route_t *route);
+static void ngx_http_mailportal_openapi_members(struct mp_json *json,
     const ngx_http_mailportal_route_t *route);
 static void ngx_http_mailportal_openapi_responses(struct mp_json *json,
     const ngx_http_mailportal_route_t *route);
@@ -56,8 +63,6 @@ static const char *ngx_http_mailportal_openapi_role(
     ngx_http_mailportal_role_e role);
 static ngx_uint_t ngx_http_mailportal_openapi_versioned(
     const ngx_http_mailportal_route_t *route);
-static ngx_uint_t ngx_http_mailportal_openapi_on_list(
-    const ngx_http_mailportal_route_t *route);
 
 static ngx_uint_t ngx_http_mailportal_fails_always(
     const ngx_http_mailportal_route_t *route);
@@ -67,6 +72,12 @@ static ngx_uint_t ngx_http_mailportal_fails_signin(
     const ngx_http_mailportal_route_t *route);
 static ngx_uint_t ngx_http_mailportal_fails_master(
     const ngx_http_mailportal_route_t *route);
+static ngx_uint_t ngx_http_mailportal_fails_absent(
+    const ngx_http_mailportal_route_t *route);
+static ngx_uint_t ngx_http_mailportal_fails_conflict(
+    const ngx_http_mailportal_route_t *route);
+static ngx_uint_t ngx_http_mailportal_fails_precondition(
+    const ngx_http_mailportal_route_t *route);
 static ngx_uint_t ngx_http_mailportal_fails_write(
     const ngx_http_mailportal_route_t *route);
 static ngx_uint_t ngx_http_mailportal_fails_body(
@@ -75,38 +86,67 @@ static ngx_uint_t ngx_http_mailportal_fails_rate(
     const ngx_http_mailportal_route_t *route);
 
 
-static const ngx_http_mailportal_query_t  ngx_http_mailportal_queries[] = {
+static const ngx_http_mailportal_input_t  ngx_http_mailportal_inputs[] = {
 
-    { "lists/{list}", "q", "string", 0,
+    { NGX_HTTP_GET, "lists/{list}", "query", "q", "string", 0,
       "Only entries that contain this text, taken literally." },
-    { "lists/{list}", "limit", "integer", 0,
+    { NGX_HTTP_GET, "lists/{list}", "query", "limit", "integer", 0,
       "Entries in a page, 1 to 1000; 100 if absent." },
-    { "lists/{list}", "cursor", "string", 0,
+    { NGX_HTTP_GET, "lists/{list}", "query", "cursor", "string", 0,
       "The cursor of the page before. A page may be short, or empty, and yet "
       "have a cursor: the last page has null." },
 
-    { "settings", "dry_run", "string", 0,
+    { NGX_HTTP_PATCH, "settings", "query", "dry_run", "string", 0,
       "1 validates and answers the document as it would be; nothing is "
       "written and If-Match is not needed." },
 
-    { "settings/history", "limit", "integer", 0, "Versions in a page." },
-    { "settings/history", "before", "integer", 0,
+    { NGX_HTTP_GET, "settings/history", "query", "limit", "integer", 0,
+      "Versions in a page." },
+    { NGX_HTTP_GET, "settings/history", "query", "before", "integer", 0,
       "Only versions before this one." },
 
-    { "audit", "limit", "integer", 0,
+    { NGX_HTTP_GET, "audit", "query", "limit", "integer", 0,
       "Entries in a page, 1 to 200; 50 if absent." },
-    { "audit", "cursor", "string", 0,
+    { NGX_HTTP_GET, "audit", "query", "cursor", "string", 0,
       "The cursor of the page before. A page may be short, or empty, and yet "
       "have a cursor: the last page has null." },
-    { "audit", "what", "string", 0,
+    { NGX_HTTP_GET, "audit", "query", "what", "string", 0,
       "Only entries of these names, between commas: imap-master-login." },
 
-    { "explain", "sender", "string", 1,
+    { NGX_HTTP_POST, "jobs", "header", "Idempotency-Key", "string", 1,
+      "1 to 128 printable characters, new for each job: the same request "
+      "with the same key makes no second one." },
+    { NGX_HTTP_POST, "jobs", "query", "dry_run", "string", 0,
+      "1 counts what clear-folders would remove, and removes nothing." },
+    { NGX_HTTP_POST, "jobs", "body", "action", "string", 1,
+      "What is to be done." },
+    { NGX_HTTP_POST, "jobs", "body", "target", "string", 0,
+      "A domain or a mailbox; all if absent." },
+    { NGX_HTTP_POST, "jobs", "body", "rate", "integer", 0,
+      "Users a second at most, 1 to 10000; no limit if absent." },
+    { NGX_HTTP_POST, "jobs", "body", "junk_days", "integer", 0,
+      "Of clear-folders: what is longer in Junk goes, 1 to 3650. Without it "
+      "and trash_days, both are those of the settings; with one of them, the "
+      "other folder is left alone." },
+    { NGX_HTTP_POST, "jobs", "body", "trash_days", "integer", 0,
+      "The same of Trash." },
+
+    { NGX_HTTP_GET, "jobs", "query", "limit", "integer", 0,
+      "Jobs in a page, 1 to 100; 20 if absent." },
+    { NGX_HTTP_GET, "jobs", "query", "cursor", "string", 0,
+      "The cursor of the page before." },
+    { NGX_HTTP_GET, "jobs", "query", "action", "string", 0,
+      "Only jobs of this action." },
+    { NGX_HTTP_GET, "jobs", "query", "state", "string", 0,
+      "Only jobs that are queued, running, done, done-with-failures, failed "
+      "or cancelled." },
+
+    { NGX_HTTP_GET, "explain", "query", "sender", "string", 1,
       "An envelope sender in any form that MAIL FROM takes, or <>." },
-    { "explain", "score", "number", 0,
+    { NGX_HTTP_GET, "explain", "query", "score", "number", 0,
       "The spam score; without it only the lists are asked." },
 
-    { NULL, NULL, NULL, 0, NULL }
+    { 0, NULL, NULL, NULL, NULL, 0, NULL }
 };
 
 
@@ -116,14 +156,14 @@ static const ngx_http_mailportal_failure_t  ngx_http_mailportal_failures[] = {
     { MP_CREDENTIALS, ngx_http_mailportal_fails_signin },
     { MP_FORBIDDEN, ngx_http_mailportal_fails_master },
     { MP_CROSS_SITE, ngx_http_mailportal_fails_write },
-    { MP_NOT_FOUND, ngx_http_mailportal_openapi_on_list },
-    { MP_CONFLICT, ngx_http_mailportal_openapi_on_list },
+    { MP_NOT_FOUND, ngx_http_mailportal_fails_absent },
+    { MP_CONFLICT, ngx_http_mailportal_fails_conflict },
     { MP_REGRESSED, ngx_http_mailportal_fails_always },
     { MP_STALE, ngx_http_mailportal_openapi_versioned },
     { MP_TOO_LARGE, ngx_http_mailportal_fails_body },
     { MP_MEDIA_TYPE, ngx_http_mailportal_fails_body },
     { MP_INVALID, ngx_http_mailportal_fails_always },
-    { MP_PRECONDITION, ngx_http_mailportal_openapi_versioned },
+    { MP_PRECONDITION, ngx_http_mailportal_fails_precondition },
     { MP_THROTTLED, ngx_http_mailportal_fails_rate },
     { MP_REDIS_AWAY, ngx_http_mailportal_fails_always },
     { MP_REDIS_READONLY, ngx_http_mailportal_fails_write },
@@ -266,7 +306,7 @@ static void
 ngx_http_mailportal_openapi_parameters(struct mp_json *json,
     const ngx_http_mailportal_route_t *route, const char *path)
 {
-    const ngx_http_mailportal_query_t  *query;
+    const ngx_http_mailportal_input_t  *input;
 
     if (strstr(path, "{list}")) {
         ngx_http_mailportal_openapi_parameter(json, "list", "path", "string",
@@ -278,24 +318,36 @@ ngx_http_mailportal_openapi_parameters(struct mp_json *json,
                             1, "A domain in any form; one form is answered.");
     }
 
+    if (strstr(path, "{id}")) {
+        ngx_http_mailportal_openapi_parameter(json, "id", "path", "string", 1,
+                                              "The id of a job.");
+    }
+
     if (ngx_http_mailportal_openapi_versioned(route)) {
         ngx_http_mailportal_openapi_parameter(json, "If-Match", "header",
                          "string", 0, "The ETag of the version that you saw.");
     }
 
-    for (query = ngx_http_mailportal_queries; query->path; query++) {
+    for (input = ngx_http_mailportal_inputs; input->path; input++) {
 
-        if (ngx_strcmp(query->path, path) != 0
-            || (ngx_strcmp(query->name, "dry_run") == 0
-                && route->method == NGX_HTTP_GET))
+        if (ngx_http_mailportal_openapi_takes(route, input)
+            && ngx_strcmp(input->in, "body") != 0)
         {
-            continue;
+            ngx_http_mailportal_openapi_parameter(json, input->name,
+                                                  input->in, input->type,
+                                                  input->required,
+                                                  input->doc);
         }
-
-        ngx_http_mailportal_openapi_parameter(json, query->name, "query",
-                                              query->type, query->required,
-                                              query->doc);
     }
+}
+
+
+static ngx_uint_t
+ngx_http_mailportal_openapi_takes(const ngx_http_mailportal_route_t *route,
+    const ngx_http_mailportal_input_t *input)
+{
+    return route->method == input->method
+           && ngx_strcmp(route->path.data, input->path) == 0;
 }
 
 
@@ -331,10 +383,50 @@ ngx_http_mailportal_openapi_body(struct mp_json *json,
     mp_json_object(json, text ? "text/plain" : "application/json");
     mp_json_object(json, "schema");
     mp_json_text(json, "type", text ? "string" : "object");
+    ngx_http_mailportal_openapi_members(json, route);
     mp_json_end_object(json);
     mp_json_end_object(json);
     mp_json_end_object(json);
     mp_json_end_object(json);
+}
+
+
+static void
+ngx_http_mailportal_openapi_members(struct mp_json *json,
+    const ngx_http_mailportal_route_t *route)
+{
+    const ngx_http_mailportal_input_t  *input;
+
+    mp_json_object(json, "properties");
+
+    for (input = ngx_http_mailportal_inputs; input->path; input++) {
+
+        if (!ngx_http_mailportal_openapi_takes(route, input)
+            || ngx_strcmp(input->in, "body") != 0)
+        {
+            continue;
+        }
+
+        mp_json_object(json, input->name);
+        mp_json_text(json, "type", input->type);
+        mp_json_text(json, "description", input->doc);
+        mp_json_end_object(json);
+    }
+
+    mp_json_end_object(json);
+
+    mp_json_array(json, "required");
+
+    for (input = ngx_http_mailportal_inputs; input->path; input++) {
+
+        if (ngx_http_mailportal_openapi_takes(route, input)
+            && ngx_strcmp(input->in, "body") == 0 && input->required)
+        {
+            mp_json_text(json, NULL, input->name);
+        }
+    }
+
+    mp_json_end_array(json);
 }
 
 
@@ -488,13 +580,6 @@ ngx_http_mailportal_openapi_versioned(const ngx_http_mailportal_route_t *route)
 
 
 static ngx_uint_t
-ngx_http_mailportal_openapi_on_list(const ngx_http_mailportal_route_t *route)
-{
-    return ngx_strncmp(route->path.data, "lists/", 6) == 0;
-}
-
-
-static ngx_uint_t
 ngx_http_mailportal_fails_always(const ngx_http_mailportal_route_t *route)
 {
     return 1;
@@ -519,6 +604,32 @@ static ngx_uint_t
 ngx_http_mailportal_fails_master(const ngx_http_mailportal_route_t *route)
 {
     return route->role == NGX_HTTP_MAILPORTAL_MASTER;
+}
+
+
+static ngx_uint_t
+ngx_http_mailportal_fails_absent(const ngx_http_mailportal_route_t *route)
+{
+    return strchr((char *) route->path.data, '{') != NULL;
+}
+
+
+static ngx_uint_t
+ngx_http_mailportal_fails_conflict(const ngx_http_mailportal_route_t *route)
+{
+    return ngx_strncmp(route->path.data, "lists/", 6) == 0
+           || (ngx_strncmp(route->path.data, "jobs", 4) == 0
+               && route->method != NGX_HTTP_GET);
+}
+
+
+static ngx_uint_t
+ngx_http_mailportal_fails_precondition(
+    const ngx_http_mailportal_route_t *route)
+{
+    return ngx_http_mailportal_openapi_versioned(route)
+           || (ngx_strcmp(route->path.data, "jobs") == 0
+               && route->method == NGX_HTTP_POST);
 }
 
 

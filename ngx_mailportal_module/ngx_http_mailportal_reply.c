@@ -14,7 +14,8 @@
 static ngx_int_t ngx_http_mailportal_push(ngx_http_request_t *r,
     const ngx_str_t *name, const ngx_str_t *value);
 static ngx_int_t ngx_http_mailportal_problem(ngx_http_request_t *r,
-    enum mp_status status, const struct mp_error *errors, ngx_uint_t n);
+    enum mp_status status, const struct mp_error *errors, ngx_uint_t n,
+    const char *member, const char *value);
 static void ngx_http_mailportal_free(void *data);
 
 
@@ -338,7 +339,24 @@ ngx_http_mailportal_fail(ngx_http_request_t *r, enum mp_status status,
     (void) vsnprintf(err.text, sizeof(err.text), fmt, args);
     va_end(args);
 
-    return ngx_http_mailportal_problem(r, status, &err, 1);
+    return ngx_http_mailportal_problem(r, status, &err, 1, NULL, NULL);
+}
+
+
+ngx_int_t
+ngx_http_mailportal_fail_about(ngx_http_request_t *r, enum mp_status status,
+    const char *member, const char *value, const char *fmt, ...)
+{
+    va_list          args;
+    struct mp_error  err;
+
+    (void) mp_fail(&err, status, "", "%s", "");
+
+    va_start(args, fmt);
+    (void) vsnprintf(err.text, sizeof(err.text), fmt, args);
+    va_end(args);
+
+    return ngx_http_mailportal_problem(r, status, &err, 1, member, value);
 }
 
 
@@ -346,7 +364,7 @@ ngx_int_t
 ngx_http_mailportal_fail_error(ngx_http_request_t *r, enum mp_status status,
     const struct mp_error *err)
 {
-    return ngx_http_mailportal_problem(r, status, err, 1);
+    return ngx_http_mailportal_problem(r, status, err, 1, NULL, NULL);
 }
 
 
@@ -355,13 +373,14 @@ ngx_http_mailportal_fail_faults(ngx_http_request_t *r, enum mp_status status,
     const struct mp_faults *faults)
 {
     return ngx_http_mailportal_problem(r, status, faults->fault,
-                                       faults->count);
+                                       faults->count, NULL, NULL);
 }
 
 
 static ngx_int_t
 ngx_http_mailportal_problem(ngx_http_request_t *r, enum mp_status status,
-    const struct mp_error *errors, ngx_uint_t n)
+    const struct mp_error *errors, ngx_uint_t n, const char *member,
+    const char *value)
 {
     char            type[64];
     ngx_int_t       http;
@@ -382,6 +401,11 @@ ngx_http_mailportal_problem(ngx_http_request_t *r, enum mp_status status,
     mp_json_text(&json, "detail", n ? errors[0].text : "");
     mp_json_text(&json, "code", mp_status_name(status));
     mp_json_bytes(&json, "request_id", (char *) id->data, id->len);
+
+    if (member) {
+        mp_json_text(&json, member, value);
+    }
+
     mp_json_array(&json, "errors");
 
     for (i = 0; i < n; i++) {

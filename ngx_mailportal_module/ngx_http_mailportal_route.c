@@ -110,6 +110,26 @@ const ngx_http_mailportal_route_t  ngx_http_mailportal_routes[] = {
       ngx_http_mailportal_explain_get,
       "What would happen to a message, and by which rule" },
 
+    { NGX_HTTP_POST, ngx_string("jobs"),
+      NGX_HTTP_MAILPORTAL_MASTER, 1, NGX_HTTP_MAILPORTAL_JSON, 4096, 0,
+      ngx_http_mailportal_jobs_post,
+      "Tell the servers to do something" },
+
+    { NGX_HTTP_GET, ngx_string("jobs"),
+      NGX_HTTP_MAILPORTAL_MASTER, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
+      ngx_http_mailportal_jobs_get,
+      "The jobs of the last months, newest first" },
+
+    { NGX_HTTP_GET, ngx_string("jobs/{id}"),
+      NGX_HTTP_MAILPORTAL_MASTER, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
+      ngx_http_mailportal_job_get,
+      "One job: how far it is, what failed, what came of it" },
+
+    { NGX_HTTP_DELETE, ngx_string("jobs/{id}"),
+      NGX_HTTP_MAILPORTAL_MASTER, 1, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
+      ngx_http_mailportal_job_delete,
+      "Cancel a job; what was done stays done" },
+
     { NGX_HTTP_GET, ngx_string("nodes"),
       NGX_HTTP_MAILPORTAL_MASTER, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
       ngx_http_mailportal_nodes_get,

@@ -35,8 +35,19 @@ my %call = (
 	'PUT /lists/{list}/entries/{entry}' => sub { (json => {}) },
 	'POST /lists/{list}/import' => sub { (body => "roles.example\n",
 		type => 'text/plain') },
+	'POST /jobs' => sub { (json => { action => 'quota-recalc',
+		target => 'roles.example' },
+		headers => { 'Idempotency-Key' => 'roles' }) },
 	'GET /explain' => sub { (query => '?sender=x@a.example&score=4') },
 );
+
+
+# A job that is there to be looked at, and at last to be cancelled.
+
+my $job = $t->api(POST => '/jobs', role => 'MasterAdmin',
+	json => { action => 'index-rebuild', target => 'roles.example' },
+	headers => { 'Idempotency-Key' => 'a job' })->{json}{id};
+like($job, qr/^[0-9a-f]{24}$/, 'there is a job');
 
 
 sub version {
@@ -54,6 +65,7 @@ sub call {
 
 	$path =~ s/\{list\}/blacklist/;
 	$path =~ s/\{entry\}/roles.example/;
+	$path =~ s/\{id\}/$job/;
 	$opt{headers} = { %{ $opt{headers} // {} }, %{ $more{headers} } }
 		if $more{headers};
 	$opt{headers} //= $more{headers} // {};
