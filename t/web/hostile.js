@@ -7,6 +7,7 @@ const { createHash } = require('node:crypto');
 const {
   is, isHacked, ok, redis, run, session, shows, signIn, until, url,
 } = require('./browser.js');
+const { plant } = require('./plant.js');
 
 const PAYLOADS = [
   '<script>window.__x=1</script>',
@@ -24,13 +25,17 @@ run(async (portal) => {
   const api = await session();
 
   await headers();
-  await plant(api);
+  await fill(api);
+
+  const job = strangeJob();
 
   const page = await portal.signedIn('#/lists/blacklist');
 
   for (const [place, text] of [
     ['lists/blacklist', PAYLOADS[0]], ['history', PAYLOADS[1]],
-    ['nodes', PAYLOADS[2]],
+    ['nodes', PAYLOADS[2]], [`jobs/${job}`, PAYLOADS[3]],
+    [`jobs/${job}`, PAYLOADS[4]], ['actions', PAYLOADS[5]],
+    ['audit', PAYLOADS[6]],
   ]) {
     await page.goto(`${url}/#/${place}`);
     await shows(page.getByText(text), `${place} shows the text as text`);
@@ -43,6 +48,10 @@ run(async (portal) => {
     await page.goto(`${url}/#/explain?sender=${text}&score=${text}`);
     await page.goto(`${url}/#/lists/blacklist?q=${text}`);
     await page.goto(`${url}/#/lists/${text}`);
+    await page.goto(`${url}/#/jobs/${text}`);
+    await page.goto(`${url}/#/settings/${text}`);
+    await page.goto(`${url}/#/audit?what=${text}`);
+    await page.goto(`${url}/#/actions?action=quota-recalc&target=${text}`);
     await page.goto(`${url}/#/${text}`);
     await page.locator('h1').waitFor();
   }
@@ -76,7 +85,7 @@ async function headers() {
 }
 
 /* Comments by the API; names and problems as a broken component might. */
-async function plant(api) {
+async function fill(api) {
   for (const [i, comment] of PAYLOADS.entries()) {
     await api('PUT', `/lists/blacklist/entries/x${i}.example`, {
       json: { comment },
@@ -94,6 +103,24 @@ async function plant(api) {
   }), 'EX', '120');
   redis('HSET', 'mp:{hb}:index', 'milter:mx9',
     String(Math.floor(Date.now() / 1000)));
+}
+
+/* A worker's job whose users and texts mean harm, and who used it. */
+function strangeJob() {
+  const items = PAYLOADS.map((text) => ({
+    target: `${text}@example.com`, text, folder: text, before: 1, after: 2,
+  }));
+
+  redis('XADD', 'mp:{audit}:in', '*', 'actor', PAYLOADS[6], 'what',
+    PAYLOADS[7], 'target', PAYLOADS[8], 'from', PAYLOADS[0], 'result',
+    PAYLOADS[1]);
+  return plant({ created_by: PAYLOADS[5] }, {
+    mx1: {
+      state: 'done-with-failures', failed: PAYLOADS.length, drifted: 9,
+      errors: items, details: items,
+    },
+    mx2: { state: 'failed', text: PAYLOADS[4] },
+  });
 }
 
 /* The newest version once more, saved by somebody with a strange name. */

@@ -79,7 +79,43 @@ run(async (portal) => {
   ok(await tabTo(/^Undo/), 'Tab reaches Undo');
   await keyboard.press('Enter');
   await shows(page.getByText('is back.'), 'Enter undoes');
+  await actions(page, keyboard, focused, tabTo);
 });
+
+/* A job is chosen, started, cancelled and looked at. */
+async function actions(page, keyboard, focused, tabTo) {
+  const dialog = page.getByRole('dialog');
+  const job = page.getByRole('article', {
+    name: 'Recalculate quota: example.com',
+  });
+
+  await page.getByRole('link', { name: 'Actions' }).focus();
+  await keyboard.press('Enter');
+  ok(await until(async () => await focused() === 'Actions'),
+    'the menu leads to the actions');
+  await keyboard.press('Tab');
+  ok(await tabTo(/^All mailboxes/), 'Tab reaches the scope');
+  await keyboard.press('End');
+  await keyboard.press('Tab');
+  await keyboard.type('example.com');
+  await keyboard.press('Enter');
+  await shows(job, 'Enter starts a job');
+  ok(await tabTo(/^example\.com/), 'Tab reaches it');
+  ok(await tabTo(/^Cancel job/), 'and its button');
+  await keyboard.press('Enter');
+  await shows(dialog, 'Enter asks');
+  ok(await ringed(page), 'and the focus is seen');
+  await keyboard.press('Escape');
+  ok(await until(async () => await dialog.count() === 0), 'Escape goes back');
+  ok(/^Cancel job/.test(await focused()), 'to the button');
+  await keyboard.press('Enter');
+  ok(/^Cancel the job/.test(await focused()) || await tabTo(/^Cancel the job/),
+    'Tab reaches the answer');
+  await keyboard.press('Enter');
+  await shows(job.getByText(/^Cancelled by/), 'Enter cancels the job');
+  ok(await until(async () => await focused() === 'example.com'),
+    'and the focus stays at the job');
+}
 
 /* Is there an outline around what has the focus? */
 function ringed(page) {

@@ -6,11 +6,13 @@ const { readFileSync } = require('node:fs');
 const {
   is, ok, overflow, run, session, shows, until,
 } = require('./browser.js');
+const { plant } = require('./plant.js');
 
 const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const PAGES = [
   'thresholds', 'lists/blacklist', 'lists/whitelist', 'lists/blacklist/paste',
-  'explain?sender=x%40spam.example&score=4', 'nodes', 'history',
+  'explain?sender=x%40spam.example&score=4', 'nodes', 'history', 'actions',
+  'settings/clearing', 'settings/imap-master', 'audit',
 ];
 
 run(async (portal) => {
@@ -29,6 +31,7 @@ run(async (portal) => {
     etag: (await api('GET', '/settings')).etag,
   });
 
+  PAGES.push(...jobs());
   await everyPage(portal, 'light', { colorScheme: 'light' });
   await everyPage(portal, 'dark', { colorScheme: 'dark' });
   await everyPage(portal, '320 px', { viewport: { width: 320, height: 640 } });
@@ -37,6 +40,36 @@ run(async (portal) => {
   await narrowMenu(portal);
   await still(portal);
 });
+
+/* One that goes on, and a dry run that has ended. */
+function jobs() {
+  const long = `${'a-long-name-'.repeat(5)}@${'x'.repeat(60)}.example`;
+  const going = plant({ target: long }, {
+    mx1: {
+      state: 'running', total: 200, done: 80, failed: 2, skipped: 3, eta: 40,
+      drifted: 1, bytes_before: 4000, bytes_after: 3 << 20, ended_at: null,
+      errors: [
+        { target: long, text: 'Invalid quota rule' },
+        { target: 'b@example.com', text: 'x'.repeat(199) },
+      ],
+      details: [{ target: long, before: 4000, after: 3 << 20 }],
+    },
+    mx2: 'queued',
+  });
+  const ended = plant({
+    action: 'clear-folders', dry_run: true, junk_days: 30,
+  }, {
+    mx1: {
+      folders: 1, messages: 1, bytes: 1 << 20,
+      details: [{
+        target: long, folder: 'Junk', uid: 17, bytes: 1 << 20,
+        saved_at: '2026-01-02T12:00:00Z',
+      }],
+    },
+  });
+
+  return [`jobs/${going}`, `jobs/${ended}`];
+}
 
 async function everyPage(portal, name, options) {
   const start = await portal.open('', options);

@@ -8,6 +8,10 @@ import { Table } from './table.js';
 
 const hasSeveral = (job) => Object.keys(job.nodes || {}).length > 1;
 
+const againOf = ({ action }, { target }) => href('actions', {
+  action, target,
+});
+
 export function Failures({ job, rows }) {
   const errors = job.errors || [];
 
@@ -34,9 +38,8 @@ export function Failures({ job, rows }) {
       silent: true,
       kind: 'act',
       cell: (row) => row.target && html`
-        <a class="button quiet" aria-label=${`Try ${row.target} again`}
-          href=${href('actions', { action: job.action, target: row.target })}>
-          Try again</a>`,
+        <a class="button quiet" href=${againOf(job, row)}>Try again
+          <span class="hidden"> ${row.target}</span></a>`,
     },
   ]} />`;
 }
