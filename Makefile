@@ -166,6 +166,13 @@ $(B)/t/%.t: t/unit/%.c $(LIBDMN) $(LIBMP)
 	$(CC) $(MPFLAGS) -Idaemon -Imilter -o $@ $(filter %.c %.a,$^) \
 	    $(LDFLAGS) $(MPLIBS) -lcmocka
 
+# pure files of the Dovecot plugin
+LOGLINE = dovecot-plugin/worker-log-line.c
+$(B)/t/worker_log_line.t: $(LOGLINE)
+$(B)/fuzz/fuzz_login_line: $(LOGLINE)
+$(B)/t/worker_log_line.t: MPFLAGS += -Idovecot-plugin
+$(B)/fuzz/fuzz_login_line: FUZZINC = -Idovecot-plugin
+
 # what an agent is made of, without its main()
 $(B)/t/mpa_%.t: t/unit/mpa_%.c $(patsubst %.c,$(B)/%.o,$(filter-out \
     agent/mpa_main.c,$(AGENT))) $(LIBDMN) $(LIBMP)
@@ -184,9 +191,9 @@ fuzz: $(FUZZ)
 
 $(B)/fuzz/%: t/fuzz/%.c $(SHARED) $(wildcard shared/*.h shared/*.def)
 	@mkdir -p $(@D)
-	clang-14 -std=c11 -D_GNU_SOURCE -DMP_VERSION='"$(VERSION)"' -Ishared -O1 \
-	    -g -fsanitize=fuzzer,address,undefined \
-	    -fno-sanitize-recover=undefined -o $@ $< $(SHARED) $(MPLIBS)
+	clang-14 -std=c11 -D_GNU_SOURCE -DMP_VERSION='"$(VERSION)"' -Ishared \
+	    $(FUZZINC) -O1 -g -fsanitize=fuzzer,address,undefined \
+	    -fno-sanitize-recover=undefined -o $@ $(filter %.c,$^) $(MPLIBS)
 
 bench: all $(BENCH)
 	MP_BUILD=$(B) t/bench/run
