@@ -43,33 +43,22 @@ static void action_usage_folders(struct mail_user *user,
 	}
 }
 
-static void action_usage_mail(struct mail_user *user,
-			      struct action_result *result,
-			      struct action_errors *errors)
-{
-	const char *error;
-	int ret = 0;
-
-	if (compat_quota_is_loaded()) {
-		ret = compat_quota_get(user, &result->bytes, &result->messages,
-				       &result->limit, &error);
-	}
-	if (ret < 0)
-		action_errors_add(errors, "quota", error);
-	else if (ret == 0)
-		action_usage_folders(user, result, errors);
-}
-
 int action_usage(struct mail_user *user, struct action_result *result,
 		 const char **error_r)
 {
 	struct action_errors errors;
 	const char *error;
+	int ret = 0;
+
 	i_zero(&errors);
-	if (action_folders_exist(user))
-		action_usage_mail(user, result, &errors);
-	else
-		result->limit = compat_quota_limit(user);
+	if (compat_quota_is_loaded()) {
+		ret = compat_quota_get(user, &result->bytes, &result->messages,
+				       &result->limit, &error);
+	}
+	if (ret < 0)
+		action_errors_add(&errors, "quota", error);
+	else if (ret == 0)
+		action_usage_folders(user, result, &errors);
 	if (compat_sieve_count(user, &result->sieve, &error) < 0)
 		action_errors_add(&errors, "sieve", error);
 	return action_errors_return(&errors, error_r);

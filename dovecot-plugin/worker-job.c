@@ -295,13 +295,17 @@ static void worker_job_log_end(struct worker_job *job)
 	       run->job.target[0] == '\0' ? "all" : run->job.target,
 	       mp_job_state_name(p->state), p->done, p->failed,
 	       p->text[0] == '\0' ? "" : ": ", p->text);
+
+	worker_beat_count("jobs", 1);
+	worker_beat_count("users_done", p->done);
+	worker_beat_count("users_failed", p->failed);
 }
 
 static void worker_job_end_usage(struct worker_job *job, bool all)
 {
 	const char *error;
 
-	if (all && worker_usage_done != NULL)
+	if (all)
 		worker_usage_done();
 	worker_job_gone(job);
 	if (worker_journal_remove(usage_id, &error) < 0)

@@ -48,12 +48,22 @@ static void worker_begin(void)
 	worker_job_init();
 	worker_lanes_init();
 	worker_queue_init();
+	worker_beat_init();
+	worker_master_init();
+	worker_sweep_init();
+	worker_follow_init();
+	worker_log_init();
 }
 
 static void worker_end(void)
 {
 	if (!worker_begun)
 		return;
+	worker_log_deinit();
+	worker_follow_deinit();
+	worker_sweep_deinit();
+	worker_master_deinit();
+	worker_beat_deinit();
 	worker_queue_deinit();
 	worker_redis_deinit(&worker.redis);
 	worker_lanes_deinit();

@@ -151,7 +151,7 @@ static void worker_take_answer(struct worker_job *job, uint32_t index,
 	if (run->action.action == ACTION_RECALC && answer->status == LANE_OK)
 		worker_take_drift(run, index, user, answer);
 	worker_take_messages(run, index);
-	if (job->usage && user != NULL && worker_usage_take != NULL)
+	if (job->usage && user != NULL)
 		worker_usage_take(user, answer);
 }
 

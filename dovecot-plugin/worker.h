@@ -80,9 +80,8 @@ bool worker_job_begin(struct mp_job *job);
  * done when all users were seen, with the totals.
  */
 struct lane_answer;
-void worker_usage_take(const char *user, const struct lane_answer *answer)
-	__attribute__((weak));
-void worker_usage_done(void) __attribute__((weak));
+void worker_usage_take(const char *user, const struct lane_answer *answer);
+void worker_usage_done(void);
 /* worker-job.c: begins a sweep that is in no list; FALSE: one is running */
 bool worker_job_begin_usage(void);
 

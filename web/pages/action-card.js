@@ -5,6 +5,7 @@ import { useResource } from '../hooks.js';
 import { useStart } from '../jobs.js';
 import { ACTIONS, daysOf } from '../job-words.js';
 import { href } from '../router.js';
+import { showTime } from '../text.js';
 import { Field } from '../ui/field.js';
 import { JobCard } from '../ui/job.js';
 import { Notice, ProblemNotice } from '../ui/notice.js';
@@ -33,10 +34,6 @@ export function ActionCard({
       starting.start({ action, ...form.value() }, { dryRun: clears });
     }
   };
-  const hide = (id) => {
-    heading.current.focus({ preventScroll: true });
-    onHide(id);
-  };
   const fault = (name) => form.errors[name]
     || (starting.problem && starting.problem.field(name));
 
@@ -55,10 +52,12 @@ export function ActionCard({
           ${starting.busy ? 'Starting…' : words(clears)}</button>
       </form>
       <${Refused} starting=${starting} />
-      ${jobs.map(({ job, first }) => html`
-        <${JobCard} key=${job.id} id=${job.id} first=${job}
-          already=${first === false} onStarted=${onStarted}
-          onClose=${() => hide(job.id)} />`)}
+      ${jobs.map(({ job, row, first }) => html`
+        <div key=${job.id}>
+          ${first === false && html`<${Already} job=${job} />`}
+          <${JobCard} id=${job.id} first=${job} onStarted=${onStarted}
+            onClose=${row ? null : () => onHide(job.id)} />
+        </div>`)}
     </section>`;
 }
 
@@ -199,4 +198,13 @@ function Refused({ starting: { problem, lost } }) {
     ${lost && html`
       <p>Whether the job was taken is not known. Press the button again: that
         makes no second one.</p>`}`;
+}
+
+function Already({ job }) {
+  return html`
+    <${Notice} live title="This is being done already.">
+      <p>No second job was made. This one was started
+        ${' '}<time datetime=${job.created_at}>
+          ${showTime(job.created_at)}</time>.</p>
+    <//>`;
 }

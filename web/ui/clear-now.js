@@ -28,9 +28,9 @@ export function ClearNow({ job, onStarted }) {
 }
 
 function Sure({ job, onStarted, onClose }) {
-  const { start, busy, problem } = useStart((started, first) => {
+  const { start, busy, problem } = useStart((started) => {
     onClose();
-    onStarted(started, first);
+    onStarted(started, true);
   });
   const { messages, bytes, folders } = job.result;
   const clear = () => start({
