@@ -19,6 +19,12 @@ typedef struct {
 
 
 typedef struct {
+    redisReply                    *part;       /* <component>:<node> */
+    time_t                         seen;
+} ngx_http_mailportal_nodes_row_t;
+
+
+typedef struct {
     char                          *bytes;      /* of the array "nodes" */
     size_t                         len;
     time_t                         at;
@@ -27,8 +33,10 @@ typedef struct {
 
 static ngx_int_t ngx_http_mailportal_nodes_index(ngx_http_request_t *r,
     redisReply *reply);
-static ngx_int_t ngx_http_mailportal_nodes_add_all(
-    ngx_http_mailportal_nodes_t *nodes, redisReply *index, ngx_uint_t recent);
+static ngx_int_t ngx_http_mailportal_nodes_add_all(ngx_http_request_t *r,
+    ngx_http_mailportal_nodes_t *nodes, redisReply *index);
+static int ngx_libc_cdecl ngx_http_mailportal_nodes_later(const void *one,
+    const void *two);
 static ngx_int_t ngx_http_mailportal_nodes_add(
     ngx_http_mailportal_nodes_t *nodes, redisReply *part, time_t seen);
 static time_t ngx_http_mailportal_nodes_second(redisReply *seen);
@@ -109,11 +117,7 @@ ngx_http_mailportal_nodes_index(ngx_http_request_t *r, redisReply *reply)
         return ngx_http_mailportal_nodes_next(r, NULL);
     }
 
-    /* names of long ago must not take the room of those that are alive */
-
-    if (ngx_http_mailportal_nodes_add_all(nodes, reply, 1) != NGX_OK
-        || ngx_http_mailportal_nodes_add_all(nodes, reply, 0) != NGX_OK)
-    {
+    if (ngx_http_mailportal_nodes_add_all(r, nodes, reply) != NGX_OK) {
         return NGX_ERROR;
     }
 
@@ -129,26 +133,51 @@ ngx_http_mailportal_nodes_index(ngx_http_request_t *r, redisReply *reply)
 }
 
 
+/* names of long ago must not take the room of those that are alive */
+
 static ngx_int_t
-ngx_http_mailportal_nodes_add_all(ngx_http_mailportal_nodes_t *nodes,
-    redisReply *index, ngx_uint_t recent)
+ngx_http_mailportal_nodes_add_all(ngx_http_request_t *r,
+    ngx_http_mailportal_nodes_t *nodes, redisReply *index)
 {
-    size_t  i;
-    time_t  seen;
+    size_t                            i, n;
+    ngx_http_mailportal_nodes_row_t  *row;
 
-    for (i = 0; i + 1 < index->elements; i += 2) {
+    n = index->elements / 2;
 
-        seen = ngx_http_mailportal_nodes_second(index->element[i + 1]);
+    row = ngx_palloc(r->pool, (n + 1) * sizeof(*row));
+    if (row == NULL) {
+        return NGX_ERROR;
+    }
 
-        if (ngx_http_mailportal_nodes_recent(seen) == recent
-            && ngx_http_mailportal_nodes_add(nodes, index->element[i], seen)
-               != NGX_OK)
+    for (i = 0; i < n; i++) {
+        row[i].part = index->element[2 * i];
+        row[i].seen = ngx_http_mailportal_nodes_second(
+                                                   index->element[2 * i + 1]);
+    }
+
+    ngx_qsort(row, n, sizeof(*row), ngx_http_mailportal_nodes_later);
+
+    for (i = 0; i < n; i++) {
+        if (ngx_http_mailportal_nodes_add(nodes, row[i].part, row[i].seen)
+            != NGX_OK)
         {
             return NGX_ERROR;
         }
     }
 
     return NGX_OK;
+}
+
+
+static int ngx_libc_cdecl
+ngx_http_mailportal_nodes_later(const void *one, const void *two)
+{
+    const ngx_http_mailportal_nodes_row_t  *a, *b;
+
+    a = one;
+    b = two;
+
+    return (a->seen < b->seen) - (a->seen > b->seen);
 }
 
 

@@ -141,8 +141,12 @@ mp_print_errors(void)
 static void
 mp_print_actions(void)
 {
-    (void) printf("# Actions\n\nFrom `shared/mp_actions.def`. The jobs that "
-                  "run them are not built yet.\n\n"
+    (void) printf("# Actions\n\nFrom `shared/mp_actions.def`. An action is a "
+                  "job: [api.md](api.md) says how one is made, "
+                  "[operate.md](operate.md) what comes out. The executor is "
+                  "`mailportal-worker` (dovecot) or `mailportal-agent` "
+                  "(agent) of every node; a target is one mailbox or a domain "
+                  "(users), one mailbox (user), or nothing.\n\n"
                   "| action | executor | targets | label | what |\n"
                   "|---|---|---|---|---|\n");
 

@@ -133,11 +133,21 @@ is($rc, 0, 'doveadm does its work beside a module that cannot be loaded')
 
 # our programs; Dovecot is started anew each time
 
+$ENV{MP_NO_WORKER} = 1;
+
 for my $name (qw/ worker lane /) {
 	take($name);
 	$t->restart('dovecot');
+	my $job = $d->job_push(action => 'index-rebuild', nodes => [],
+		target => $user);
 	lives("without the $name");
+
 	put($name);
+	$t->restart('dovecot');
+	my $end = $d->job_end($job);
+	is($end && "$end->{state} $end->{messages}", "done $held",
+		"a job that came without the $name is done with it")
+		or diag(explain($end));
 }
 
 for my $name (qw/ worker lane /) {
