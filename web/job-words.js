@@ -4,6 +4,7 @@ import { about, plural, showBytes, showCount } from './text.js';
 
 /* The executor's nodes do it; see mp_actions.def. */
 export const ACTIONS = {
+  __proto__: null,
   'quota-recalc': {
     label: 'Recalculate quota',
     doc: 'Counts every message of a mailbox anew and corrects the usage that '
@@ -28,6 +29,7 @@ export const labelOfJob = ({ action, dry_run: dryRun }) => {
 };
 
 export const STATES = {
+  __proto__: null,
   queued: { kind: 'plain', label: 'waiting' },
   running: { kind: 'info', label: 'running' },
   done: { kind: 'good', label: 'done' },
@@ -70,6 +72,7 @@ export function sayOf(job) {
 }
 
 const SENTENCES = {
+  __proto__: null,
   queued: (job) => (job.cancelled_by
     ? 'It is being cancelled.'
     : 'It waits for a server to take it.'),
@@ -132,6 +135,7 @@ export function resultOf(job) {
 }
 
 const RESULTS = {
+  __proto__: null,
   'quota-recalc': ({ drifted, bytes_before: before, bytes_after: after }) => {
     if (drifted === 0) {
       return null;

@@ -35,6 +35,9 @@ async function deeds(portal, api) {
     etag: (await api('GET', '/settings')).etag,
   });
   await api('PUT', '/lists/blacklist/entries/spam.example', { json: {} });
+  await api('POST', '/jobs', {
+    json: { action: 'index-rebuild', target: 'a@demo.example' }, key: 'audit',
+  });
   add('imap-master-login', 'masteradmin', 'alice@demo.example', '192.0.2.17');
 }
 
@@ -72,6 +75,8 @@ async function words(page) {
   like(await row(page, 'master password').innerText(),
     /by IMAP.*alice@demo\.example.*masteradmin.*192\.0\.2\.17/s,
     'a login by the master password names the mailbox');
+  like(await row(page, 'Started a job').innerText(),
+    /Rebuild indexes\s+a@demo\.example/, 'a job says what and for whom');
   is(await rows(page).filter({ hasText: /session\.|-put|-login/ }).count(), 0,
     'no code is left');
 }
@@ -85,8 +90,13 @@ async function kinds(page) {
   ok(await until(async () => await rows(page).count() === 1),
     'that can be loaded again');
   await page.getByLabel('Show').selectOption('jobs');
-  await shows(page.getByText('Nothing of this kind has been done.'),
-    'none is told in words');
+  await row(page, 'Started a job').getByRole('link').click();
+  await shows(page.getByRole('heading', { name: 'Rebuild indexes' }),
+    'a job is a link to its page');
+  await page.goBack();
+  await page.goto(`${url}/#/audit?what=master`);
+  ok(await until(async () => await rows(page).count() === 1),
+    'a kind can be linked to');
 }
 
 async function pages(page) {

@@ -57,6 +57,13 @@ run(async (portal) => {
   }
   is(await isHacked(page), false, 'no address of a page runs anything');
 
+  for (const place of ['lists/', 'settings/', 'jobs/', 'audit?what=']) {
+    await page.goto(`${url}/#/${place}constructor`);
+    await page.locator('h1').waitFor();
+    is(await page.getByText('The page has failed').count(), 0,
+      `${place}constructor is as good as any other name`);
+  }
+
   await page.goto(`${url}/#/lists/blacklist/paste`);
   await page.getByLabel('Domains').fill(PAYLOADS.join('\n'));
   await page.getByRole('button', { name: 'Add all' }).click();

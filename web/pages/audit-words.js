@@ -1,6 +1,8 @@
 /* What the codes of the audit log mean. */
 
+/* The texts are of strangers: no table has what it does not say. */
 const WORDS = {
+  __proto__: null,
   'session.create': 'Signed in',
   'session.delete': 'Signed out',
   'settings.patch': 'Changed the settings',
@@ -20,6 +22,7 @@ export const MASTER_LOGINS = ['imap-master-login', 'pop3-master-login'];
 
 /* What can be chosen to be shown alone. */
 export const KINDS = {
+  __proto__: null,
   'sign-ins': {
     label: 'Sign-ins',
     what: ['session.create', 'session.delete'],
@@ -50,6 +53,7 @@ export function resultOf(result) {
 }
 
 const RESULTS = {
+  __proto__: null,
   credentials: 'the name or the password was wrong',
   throttled: 'too many attempts',
   stale: 'somebody else was faster',

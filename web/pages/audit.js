@@ -3,6 +3,7 @@
 import { html, useState } from '../vendor/preact.js';
 import { withQuery } from '../api.js';
 import { useResource } from '../hooks.js';
+import { labelOfJob, scopeOf } from '../job-words.js';
 import { go, href } from '../router.js';
 import { sentence, showTime } from '../text.js';
 import { Field } from '../ui/field.js';
@@ -98,12 +99,19 @@ function actorOf({ actor }) {
   return actor || html`<span class="muted">–</span>`;
 }
 
-const JOB = /^[0-9a-f]{24}$/;
+/* "quota-recalc example.com 01a20518e4d5e051f28175c0" */
+const JOB = /^(\S+)(?: (\S+))? ([0-9a-f]{24})$/;
 
-function targetOf({ target, actor }) {
+function targetOf({ what, target, actor }) {
+  const [, action, scope, id] = (what.startsWith('job.')
+    && JOB.exec(target)) || [];
+
   if (!target || target === actor) {
     return html`<span class="muted">–</span>`;
   }
-  return JOB.test(target)
-    ? html`<a href=${href(`jobs/${target}`)}>the job</a>` : target;
+  return id
+    ? html`
+      <a href=${href(`jobs/${id}`)}>${labelOfJob({ action })}</a>
+      <span class="block">${scopeOf({ target: scope })}</span>`
+    : target;
 }

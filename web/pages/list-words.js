@@ -2,6 +2,7 @@ import { html } from '../vendor/preact.js';
 
 /* What is said of each list. */
 export const LISTS = {
+  __proto__: null,
   blacklist: {
     title: 'Blacklist',
     other: 'whitelist',

@@ -7,6 +7,7 @@ import { Clearing } from './clearing.js';
 import { Master } from './master.js';
 
 const GROUPS = {
+  __proto__: null,
   clearing: { label: 'Junk and Trash', View: Clearing },
   'imap-master': { label: 'IMAP master password', View: Master },
 };
