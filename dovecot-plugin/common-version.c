@@ -8,7 +8,8 @@
 bool compat_version_is(const char *running, const char **error_r)
 {
 	if (running == NULL) {
-		*error_r = "is started by Dovecot's master, not by hand";
+		*error_r = "is started by Dovecot's master, not by hand, "
+			   "and not with version_ignore";
 		return FALSE;
 	}
 	if (strcmp(running, DOVECOT_VERSION) != 0) {

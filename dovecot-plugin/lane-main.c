@@ -28,6 +28,7 @@ int main(int argc, char *argv[])
 {
 	const char *path, *error;
 
+	/* Dovecot's own check advises to ignore versions */
 	if (!compat_version_check(&error)) {
 		fprintf(stderr, "mailportal-lane %s\n", error);
 		return FATAL_DEFAULT;

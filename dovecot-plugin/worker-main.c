@@ -14,11 +14,10 @@
 #include "worker-schedule.h"
 
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define WORKER_CONFIG_PATH "/etc/mailportal/worker.conf"
 
 /* How often the locks are tried that an older worker or its lanes hold. */
 #define WORKER_LOCK_MSECS 50
@@ -159,32 +158,22 @@ static void worker_die(void)
 	worker_lanes_stop(worker_stopped);
 }
 
-/* Takes -c PATH away: Dovecot has an option of that name too. */
-static const char *worker_config_path(int *argc, char **argv)
-{
-	const char *path;
-
-	if (*argc != 3 || strcmp(argv[1], "-c") != 0)
-		return WORKER_CONFIG_PATH;
-	path = argv[2];
-	*argc = 1;
-	argv[1] = NULL;
-	return path;
-}
-
 int main(int argc, char *argv[])
 {
 	const enum master_service_flags flags =
 		MASTER_SERVICE_FLAG_NO_SSL_INIT |
 		MASTER_SERVICE_FLAG_NO_IDLE_DIE |
 		MASTER_SERVICE_FLAG_UPDATE_PROCTITLE;
-	const char *path = worker_config_path(&argc, argv);
-	const char *error;
+	const char *path, *error;
 
+	/* Dovecot's own check advises to ignore versions */
+	if (!compat_version_check(&error)) {
+		fprintf(stderr, "mailportal-worker %s\n", error);
+		return FATAL_DEFAULT;
+	}
+	path = worker_config_arg(&argc, argv);
 	master_service =
 		master_service_init("mailportal", flags, &argc, &argv, "");
-	if (!compat_version_check(&error))
-		i_fatal("mailportal-worker %s", error);
 	if (master_getopt(master_service) > 0)
 		return FATAL_DEFAULT;
 	if (master_service_settings_read_simple(master_service, NULL, &error) <
