@@ -48,6 +48,7 @@ ctl_run ctl_admin_disable;
 ctl_run ctl_admin_enable;
 ctl_run ctl_admin_remove;
 ctl_run ctl_nodes;
+ctl_run ctl_jobs;
 ctl_run ctl_versions;
 ctl_run ctl_check;
 

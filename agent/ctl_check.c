@@ -64,6 +64,8 @@ static const struct {
       "CONFIG can make Redis write files anywhere" },
 };
 
+#define CTL_WORDS 8
+
 /*
  * What a user must be able to do, and what must be refused; the key is the
  * second word, filled with part.
@@ -71,13 +73,14 @@ static const struct {
 static const struct {
     const char *user;
     bool allowed;
-    const char *words[6];
+    const char *words[CTL_WORDS];
     int key;
     const char *part;
 } ctl_rights[] = {
     /* Redis replays transactions of its append-only file as this user */
     { "default", true, { "sadd", "", "m" }, MP_KEY_BLACK, NULL },
     { "default", true, { "hset", "", "f", "v" }, MP_KEY_ADMIN, "x" },
+    { "default", true, { "xack", "", "g", "1-0" }, MP_KEY_JOBS, "dovecot" },
     { "mp-api",
       true,
       { "xadd", "", "NOMKSTREAM", "2-0", "f", "v" },
@@ -89,6 +92,13 @@ static const struct {
     { "mp-api", false, { "hset", "", "f", "v" }, MP_KEY_ADMIN, "x" },
     { "mp-api", false, { "xrange", "", "-", "+" }, MP_KEY_SECRETS, NULL },
     { "mp-api", false, { "del", "" }, MP_KEY_SETTINGS, NULL },
+    { "mp-api", true, { "xadd", "", "*", "op", "run" }, MP_KEY_JOBS, "agent" },
+    { "mp-api",
+      true,
+      { "xread", "STREAMS", "", "0" },
+      MP_KEY_JOB_EVENTS,
+      NULL },
+    { "mp-api", false, { "xack", "", "g", "1-0" }, MP_KEY_JOBS, "dovecot" },
     { "mp-milter",
       true,
       { "xread", "STREAMS", "", "0" },
@@ -103,6 +113,27 @@ static const struct {
       NULL },
     { "mp-milter", false, { "sadd", "", "m" }, MP_KEY_BLACK, NULL },
     { "mp-milter", false, { "hgetall", "" }, MP_KEY_ADMIN, "x" },
+    { "mp-dovecot",
+      true,
+      { "xreadgroup", "GROUP", "g", "c", "STREAMS", "", ">" },
+      MP_KEY_JOBS,
+      "dovecot" },
+    { "mp-dovecot",
+      true,
+      { "xadd", "", "*", "f", "v" },
+      MP_KEY_AUDIT_IN,
+      NULL },
+    { "mp-dovecot", true, { "xrange", "", "-", "+" }, MP_KEY_SECRETS, NULL },
+    { "mp-dovecot",
+      false,
+      { "xadd", "", "*", "op", "run" },
+      MP_KEY_JOBS,
+      "dovecot" },
+    { "mp-dovecot",
+      false,
+      { "xadd", "", "*", "f", "v" },
+      MP_KEY_SETTINGS,
+      NULL },
 };
 
 /* What nobody but the operator may do, and scripts not even the operator. */
@@ -116,6 +147,8 @@ static const struct {
     { "mp-api", { "flushall", NULL, NULL, NULL } },
     { "mp-milter", { "eval", "return 1", "0", NULL } },
     { "mp-milter", { "flushall", NULL, NULL, NULL } },
+    { "mp-dovecot", { "eval", "return 1", "0", NULL } },
+    { "mp-dovecot", { "flushall", NULL, NULL, NULL } },
     { "mp-ops", { "eval", "return 1", "0", NULL } },
     { "mp-ops", { "function", "dump", NULL, NULL } },
 };
@@ -304,7 +337,7 @@ ctl_check_rights(struct ctl *ctl, struct ctl_report *report,
                  struct mp_error *err)
 {
     for (size_t i = 0; i < sizeof(ctl_rights) / sizeof(*ctl_rights); i++) {
-        const char *words[6];
+        const char *words[CTL_WORDS];
         struct mp_keyname key;
         bool allowed = false;
         enum mp_status status;
@@ -312,13 +345,14 @@ ctl_check_rights(struct ctl *ctl, struct ctl_report *report,
         (void) mp_key_name(&key, (enum mp_key) ctl_rights[i].key,
                            ctl_rights[i].part);
 
-        for (size_t j = 0; j < 6; j++) {
+        for (size_t j = 0; j < CTL_WORDS; j++) {
             const char *word = ctl_rights[i].words[j];
 
             words[j] = word != NULL && word[0] == '\0' ? key.text : word;
         }
 
-        status = ctl_dryrun(ctl, ctl_rights[i].user, words, 6, &allowed, err);
+        status = ctl_dryrun(ctl, ctl_rights[i].user, words, CTL_WORDS,
+                            &allowed, err);
         if (status == MP_INTERNAL) {
             ctl_say(report, CTL_FAULT, ctl_rights[i].user, err->text);
             continue;

@@ -29,8 +29,8 @@ enum {
 };
 
 struct ctl_command {
-    const char *words; /* as on the command line, one or two */
-    const char *operand;
+    const char *words;   /* as on the command line, one or two */
+    const char *operand; /* "[X]" may be missing */
     ctl_run *run;
     unsigned int options;
     const char *help;
@@ -56,6 +56,9 @@ static const struct ctl_command ctl_commands[] = {
       "Remove an administrator, and end the sessions." },
     { "nodes", NULL, ctl_nodes, CTL_JSON,
       "Show what each node has in force." },
+    { "jobs", "[ID]", ctl_jobs, CTL_JSON | CTL_LIMIT,
+      "Show the newest jobs and how far they are, or one with its "
+      "failures." },
     { "versions", NULL, ctl_versions, CTL_JSON | CTL_LIMIT,
       "Show the versions of the settings: who, when and what." },
     { "check", NULL, ctl_check, CTL_JSON | CTL_UNCHECKED,
@@ -96,7 +99,7 @@ static const struct ctl_option {
       "first line is the password, - reads standard input; without it a "
       "new password is made and shown once" },
     { { "limit", 1, NULL, 1005 }, "N", CTL_LIMIT,
-      "how many versions, 1 to 1000 [20]" },
+      "how many of them, 1 to 1000 [20]" },
     { { "anew", 0, NULL, 1006 }, NULL, CTL_ANEW,
       "begin anew although nodes have something in force" },
     { { "json", 0, NULL, 1007 }, NULL, CTL_JSON, "print JSON" },
@@ -395,6 +398,17 @@ ctl_run_command(struct ctl *ctl, const struct ctl_command *row,
 }
 
 
+static bool
+ctl_operand_fits(const struct ctl_command *row, int words)
+{
+    if (row->operand == NULL) {
+        return words == 0;
+    }
+
+    return words == 1 || (words == 0 && row->operand[0] == '[');
+}
+
+
 static int
 ctl_answer(enum mp_status status, const struct mp_error *err)
 {
@@ -460,7 +474,7 @@ main(int argc, char **argv)
                          : ctl_usage("there is no such command: ", argv[0]);
     }
 
-    if (argc - used != (row->operand != NULL)) {
+    if (!ctl_operand_fits(row, argc - used)) {
         return ctl_usage(argc == used ? "a name is missing after "
                                       : "there are too many words after ",
                          row->words);
@@ -470,7 +484,7 @@ main(int argc, char **argv)
         return ctl_usage("an option is not one of ", row->words);
     }
 
-    ctl.args.name = row->operand != NULL ? argv[used] : NULL;
+    ctl.args.name = argc > used ? argv[used] : NULL;
 
     status = ctl_conf_read(&ctl.conf, &line, &err);
     if (status == MP_OK) {

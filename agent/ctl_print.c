@@ -55,7 +55,7 @@ ctl_table_init(struct ctl_table *table, size_t columns)
 void
 ctl_table_add(struct ctl_table *table, const char *fmt, ...)
 {
-    char text[256];
+    char text[1024];
     va_list args;
 
     if (table->count == table->room) {

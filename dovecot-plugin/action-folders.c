@@ -2,16 +2,70 @@
 
 #include "lib.h"
 #include "array.h"
+#include "eacces-error.h"
 #include "mail-storage.h"
 #include "mail-namespace.h"
 #include "mail-user.h"
 #include "mailbox-list-iter.h"
 #include "action-private.h"
 
+#include <sys/stat.h>
+
+static bool action_path_exists(const char *path)
+{
+	struct stat st;
+
+	/* what cannot be seen, Dovecot shall complain of */
+	return stat(path, &st) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
+static bool action_namespace_exists(struct mail_namespace *ns)
+{
+	const char *path;
+
+	if (!mailbox_list_get_root_path(ns->list,
+					MAILBOX_LIST_PATH_TYPE_MAILBOX, &path))
+		return TRUE; /* it is not on this disk */
+	if (action_path_exists(path))
+		return TRUE;
+	return (ns->flags & NAMESPACE_FLAG_INBOX_USER) != 0 &&
+	       mailbox_list_get_path(ns->list, "INBOX",
+				     MAILBOX_LIST_PATH_TYPE_MAILBOX,
+				     &path) > 0 &&
+	       action_path_exists(path);
+}
+
+bool action_folders_exist(struct mail_user *user)
+{
+	struct mail_namespace *ns;
+
+	for (ns = user->namespaces; ns != NULL; ns = ns->next) {
+		if (ns->type == MAIL_NAMESPACE_TYPE_PRIVATE &&
+		    action_namespace_exists(ns))
+			return TRUE;
+	}
+	return FALSE;
+}
+
 static int
 action_folder_cmp(const struct action_folder *a, const struct action_folder *b)
 {
 	return strcmp(a->vname, b->vname);
+}
+
+static void action_folder_check(const struct mailbox_info *info)
+{
+	struct mailbox_list *list = info->ns->list;
+	const char *path;
+	struct stat st;
+
+	if (mailbox_list_get_path(
+		    list, mailbox_list_get_storage_name(list, info->vname),
+		    MAILBOX_LIST_PATH_TYPE_MAILBOX, &path) > 0 &&
+	    stat(path, &st) < 0 && errno == EACCES) {
+		e_error(info->ns->user->event, "Mailbox %s: %s", info->vname,
+			eacces_error_get("stat", path));
+	}
 }
 
 int action_folders_list(struct mail_user *user,
@@ -41,6 +95,8 @@ int action_folders_list(struct mail_user *user,
 					      t_strdup(info->special_use);
 		folder->selectable = (info->flags & (MAILBOX_NOSELECT |
 						     MAILBOX_NONEXISTENT)) == 0;
+		if (!folder->selectable)
+			action_folder_check(info);
 	}
 	if (mailbox_list_iter_deinit(&iter) < 0) {
 		*error_r = mailbox_list_get_last_internal_error(

@@ -11,8 +11,12 @@ void action_log_deinit(void);
 /* From here on, for another user. */
 void action_log_begin(void);
 
-/* The first error that was logged since, or NULL; until the next begin. */
-const char *action_log_first(void);
+/*
+ * The first error since by which the system refused something, as permission
+ * or space, or NULL; until the next begin.  After it, success is none: Dovecot
+ * takes for empty what it cannot read.
+ */
+const char *action_log_trouble(void);
 
 /* The error, or the logged one where it only points to the log. */
 const char *action_log_explain(const char *error);

@@ -17,9 +17,16 @@ struct action_folder {
 ARRAY_DEFINE_TYPE(action_folder, struct action_folder);
 
 /*
+ * FALSE: nothing of the user's own mail is on the disk yet, and to list the
+ * folders would make some.
+ */
+bool action_folders_exist(struct mail_user *user);
+
+/*
  * Folders of the user's own namespaces, those above before those below.
  * Nothing is made, also not the INBOX.  -1 with error_r; what could be listed
- * is in folders_r then too.
+ * is in folders_r then too.  A folder that cannot be looked into is logged as
+ * trouble, for Dovecot lists it as none.
  */
 int action_folders_list(struct mail_user *user,
 			ARRAY_TYPE(action_folder) * folders_r,

@@ -5,17 +5,6 @@
 #include "action-private.h"
 #include "compat.h"
 
-/*
- * Dovecot's own functions return success when a Maildir could not be counted,
- * and say so in the log only.
- */
-static const char *action_recalc_logged(void)
-{
-	const char *error = action_log_first();
-
-	return error != NULL && strstr(error, "quota") != NULL ? error : NULL;
-}
-
 int action_recalc(struct mail_user *user, struct action_result *result,
 		  const char **error_r)
 {
@@ -26,16 +15,10 @@ int action_recalc(struct mail_user *user, struct action_result *result,
 	/* what cannot be read may well be mended */
 	(void)compat_quota_get(user, &result->before, &messages, &limit,
 			       &error);
-	action_log_begin();
 	ret = compat_quota_recalc(user, error_r);
 	if (ret == 0) {
 		*error_r = "the user has no quota";
 		return -1;
-	}
-	error = action_recalc_logged();
-	if (ret > 0 && error != NULL) {
-		*error_r = t_strdup(error);
-		ret = -1;
 	}
 	if (ret > 0) {
 		ret = compat_quota_get(user, &result->after, &result->messages,

@@ -43,22 +43,33 @@ static void action_usage_folders(struct mail_user *user,
 	}
 }
 
-int action_usage(struct mail_user *user, struct action_result *result,
-		 const char **error_r)
+static void action_usage_mail(struct mail_user *user,
+			      struct action_result *result,
+			      struct action_errors *errors)
 {
-	struct action_errors errors;
 	const char *error;
 	int ret = 0;
 
-	i_zero(&errors);
 	if (compat_quota_is_loaded()) {
 		ret = compat_quota_get(user, &result->bytes, &result->messages,
 				       &result->limit, &error);
 	}
 	if (ret < 0)
-		action_errors_add(&errors, "quota", error);
+		action_errors_add(errors, "quota", error);
 	else if (ret == 0)
-		action_usage_folders(user, result, &errors);
+		action_usage_folders(user, result, errors);
+}
+
+int action_usage(struct mail_user *user, struct action_result *result,
+		 const char **error_r)
+{
+	struct action_errors errors;
+	const char *error;
+	i_zero(&errors);
+	if (action_folders_exist(user))
+		action_usage_mail(user, result, &errors);
+	else
+		result->limit = compat_quota_limit(user);
 	if (compat_sieve_count(user, &result->sieve, &error) < 0)
 		action_errors_add(&errors, "sieve", error);
 	return action_errors_return(&errors, error_r);

@@ -26,8 +26,9 @@ int action_errors_return(const struct action_errors *errors,
 	return -1;
 }
 
-int action_run(struct mail_user *user, const struct action_request *request,
-	       struct action_result *result, const char **error_r)
+static int action_run_one(struct mail_user *user,
+			  const struct action_request *request,
+			  struct action_result *result, const char **error_r)
 {
 	switch (request->action) {
 	case ACTION_RECALC:
@@ -40,4 +41,23 @@ int action_run(struct mail_user *user, const struct action_request *request,
 		return action_usage(user, result, error_r);
 	}
 	i_unreached();
+}
+
+int action_run(struct mail_user *user, const struct action_request *request,
+	       struct action_result *result, const char **error_r)
+{
+	const char *trouble;
+	int ret;
+
+	/* a home without mail: there may be Sieve scripts */
+	if (request->action != ACTION_USAGE && !action_folders_exist(user))
+		return 0;
+
+	ret = action_run_one(user, request, result, error_r);
+	trouble = action_log_trouble();
+	if (ret == 0 && trouble != NULL) {
+		*error_r = t_strdup(trouble);
+		ret = -1;
+	}
+	return ret;
 }

@@ -135,3 +135,16 @@ int compat_quota_get(struct mail_user *user, uint64_t *bytes_r,
 		return -1;
 	return 1;
 }
+
+uint64_t compat_quota_limit(struct mail_user *user)
+{
+	struct compat_quota quota;
+	struct quota *user_quota;
+	struct quota_root *root;
+	const char *error;
+
+	if (compat_quota_user(user, &quota, &user_quota, &error) <= 0)
+		return 0;
+	root = array_idx_elem(&user_quota->roots, 0);
+	return I_MAX(root->bytes_limit, 0);
+}

@@ -49,7 +49,6 @@ struct compat_storage *compat_storage_init(const char *service)
 	struct compat_storage *storage = i_new(struct compat_storage, 1);
 
 	storage->service = i_strdup(service);
-	storage->log_prefix = i_strdup(i_get_failure_prefix());
 	storage->ctx = mail_storage_service_init(
 		master_service, NULL,
 		MAIL_STORAGE_SERVICE_FLAG_USERDB_LOOKUP |
@@ -66,17 +65,17 @@ void compat_storage_deinit(struct compat_storage **_storage)
 	*_storage = NULL;
 	mail_storage_service_deinit(&storage->ctx);
 	i_free(storage->service);
-	i_free(storage->log_prefix);
 	i_free(storage->mask);
 	i_free(storage);
 }
 
-/* An open user leaves its user id and its name before each line of the log. */
+/* What an open user leaves behind: its id, and its name before log lines. */
 static void compat_user_leave(struct compat_storage *storage)
 {
 	if (getuid() == 0 && geteuid() != 0 && seteuid(0) < 0)
 		i_fatal("seteuid(0) failed: %m");
 	i_set_failure_prefix("%s", storage->log_prefix);
+	i_free(storage->log_prefix);
 }
 
 static int compat_user_find(struct compat_storage *storage,
@@ -120,6 +119,7 @@ enum compat_user compat_user_open(struct compat_storage *storage,
 	int found;
 
 	*user_r = NULL;
+	storage->log_prefix = i_strdup(i_get_failure_prefix());
 	found = compat_user_find(storage, username, error_r);
 	if (found == 0) {
 		*error_r = "there is no such user";

@@ -75,6 +75,9 @@ int compat_quota_get(struct mail_user *user, uint64_t *bytes_r,
 		     uint64_t *messages_r, uint64_t *limit_r,
 		     const char **error_r);
 
+/* The limit alone, of a user without mail; looks at no folder, makes none. */
+uint64_t compat_quota_limit(struct mail_user *user);
+
 /* FALSE: no user has a quota here, for the plugin is not loaded */
 bool compat_quota_is_loaded(void);
 

@@ -64,10 +64,9 @@ doveadm_action_signalled(const siginfo_t *si, void *context ATTR_UNUSED)
 	doveadm_action_signal = si->si_signo;
 }
 
-static void
-doveadm_action_failed(const char *username, const char *error, int exit_code)
+static void doveadm_action_failed(const char *error, int exit_code)
 {
-	i_error("%s: %s", username, error);
+	i_error("%s", error);
 	/* of several reasons, the one for which it is worth to try again */
 	if (doveadm_exit_code == 0 || exit_code == EX_TEMPFAIL)
 		doveadm_exit_code = exit_code;
@@ -136,7 +135,7 @@ doveadm_action_run(struct doveadm_action *action, struct mail_user *user)
 	compat_user_close(action->storage, &user);
 	doveadm_action_row(action, &result);
 	if (ret < 0)
-		doveadm_action_failed(action->username, error, EX_TEMPFAIL);
+		doveadm_action_failed(error, EX_TEMPFAIL);
 }
 
 static void doveadm_action_user(struct doveadm_action *action)
@@ -153,14 +152,13 @@ static void doveadm_action_user(struct doveadm_action *action)
 		break;
 	case COMPAT_USER_NEW:
 		if (doveadm_verbose)
-			i_info("%s: %s", action->username, error);
+			i_info("%s", error);
 		break;
 	case COMPAT_USER_MISSING:
-		doveadm_action_failed(action->username, error, EX_NOUSER);
+		doveadm_action_failed(error, EX_NOUSER);
 		break;
 	case COMPAT_USER_FAILED:
-		doveadm_action_failed(action->username,
-				      action_log_explain(error), EX_TEMPFAIL);
+		doveadm_action_failed(action_log_explain(error), EX_TEMPFAIL);
 		break;
 	}
 }
@@ -176,7 +174,9 @@ doveadm_action_next(struct doveadm_action *action, const char *username)
 	}
 	T_BEGIN {
 		action->username = username;
+		i_set_failure_prefix("doveadm(%s): ", username);
 		doveadm_action_user(action);
+		i_set_failure_prefix("doveadm: ");
 	}
 	T_END;
 	return TRUE;
@@ -192,8 +192,7 @@ static void doveadm_action_all(struct doveadm_action *action, const char *mask)
 			return;
 	}
 	if (error != NULL)
-		doveadm_action_failed(mask == NULL ? "*" : mask, error,
-				      EX_TEMPFAIL);
+		doveadm_action_failed(error, EX_TEMPFAIL);
 }
 
 static void
@@ -206,8 +205,7 @@ doveadm_action_file(struct doveadm_action *action, struct istream *input)
 			return;
 	}
 	if (input->stream_errno != 0) {
-		doveadm_action_failed(i_stream_get_name(input),
-				      i_stream_get_error(input), EX_TEMPFAIL);
+		doveadm_action_failed(i_stream_get_error(input), EX_TEMPFAIL);
 	}
 }
 

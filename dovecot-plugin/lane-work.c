@@ -71,15 +71,16 @@ void lane_work(const struct lane_request *request, string_t *output)
 {
 	struct lane_answer answer;
 	const char *action = action_name(request->action.action);
+	const char *prefix = t_strdup(i_get_failure_prefix());
 
+	i_set_failure_prefix(LANE_SERVICE "(%s): ", request->user);
 	process_title_set(t_strdup_printf("[%s %s]", action, request->user));
 	i_zero(&answer);
 	action_log_begin();
 	lane_work_open(request, output, &answer);
-	if (answer.status == LANE_FAIL) {
-		i_error("%s of %s failed: %s", action, request->user,
-			answer.text);
-	}
+	if (answer.status == LANE_FAIL)
+		i_error("%s failed: %s", action, answer.text);
 	lane_wire_put_answer(output, request->seq, &answer);
 	process_title_set("[idle]");
+	i_set_failure_prefix("%s", prefix);
 }

@@ -140,6 +140,11 @@ const ngx_http_mailportal_route_t  ngx_http_mailportal_routes[] = {
       ngx_http_mailportal_audit_get,
       "Who did what, the newest first" },
 
+    { NGX_HTTP_GET, ngx_string("usage"),
+      NGX_HTTP_MAILPORTAL_MASTER, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
+      ngx_http_mailportal_usage_get,
+      "Load, memory and disks of each node" },
+
     { NGX_HTTP_GET, ngx_string("about"),
       NGX_HTTP_MAILPORTAL_DOMAIN, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
       ngx_http_mailportal_about_get,

@@ -2,13 +2,6 @@
 
 #include <string.h>
 
-/* The sums over all nodes. */
-struct mp_record_sum {
-    struct mp_progress all;
-    bool eta_known;
-};
-
-
 static bool
 mp_is_pairs(const redisReply *reply)
 {
@@ -299,37 +292,53 @@ mp_record_add_counts(struct mp_progress *all, const struct mp_progress *one)
 
 
 /* The job takes as long as its slowest node, if each knows how long. */
-static struct mp_record_sum
-mp_record_sum(const struct mp_record *record)
+static int64_t
+mp_record_eta(const struct mp_record *record)
 {
-    struct mp_record_sum sum = { .eta_known = record->node_count > 0 };
-
-    sum.all.state = mp_record_state(record);
+    int64_t eta = -1;
 
     for (unsigned int i = 0; i < record->node_count; i++) {
         const struct mp_record_node *node = &record->node[i];
 
-        if (!node->started) {
-            sum.eta_known = false;
+        if (node->started && mp_job_state_ended(node->progress.state)) {
             continue;
         }
 
-        mp_record_add_counts(&sum.all, &node->progress);
-        mp_record_add_times(&sum.all, &node->progress);
-
-        if (mp_job_state_ended(node->progress.state)) {
-            continue;
+        if (!node->started || node->progress.eta < 0) {
+            return -1;
         }
 
-        if (node->progress.eta < 0) {
-            sum.eta_known = false;
-
-        } else if (node->progress.eta > sum.all.eta) {
-            sum.all.eta = node->progress.eta;
+        if (node->progress.eta > eta) {
+            eta = node->progress.eta;
         }
     }
 
-    return sum;
+    return eta;
+}
+
+
+void
+mp_record_total(const struct mp_record *record, struct mp_progress *total_r)
+{
+    memset(total_r, 0, sizeof(*total_r));
+    total_r->state = mp_record_state(record);
+
+    for (unsigned int i = 0; i < record->node_count; i++) {
+        const struct mp_record_node *node = &record->node[i];
+
+        if (node->started) {
+            mp_record_add_counts(total_r, &node->progress);
+            mp_record_add_times(total_r, &node->progress);
+        }
+    }
+
+    if (mp_job_state_ended(total_r->state)) {
+        total_r->eta = -1;
+        return;
+    }
+
+    total_r->eta = mp_record_eta(record);
+    total_r->ended_at[0] = '\0';
 }
 
 
@@ -441,25 +450,22 @@ mp_record_render_result(struct mp_json *json, const struct mp_record *record,
 
 
 static void
-mp_record_render_progress(struct mp_json *json,
-                          const struct mp_record_sum *sum)
+mp_record_render_progress(struct mp_json *json, const struct mp_progress *all)
 {
-    bool ended = mp_job_state_ended(sum->all.state);
+    mp_json_text(json, "state", mp_job_state_name(all->state));
+    mp_json_number(json, "total", (int64_t) all->total);
+    mp_json_number(json, "done", (int64_t) all->done);
+    mp_json_number(json, "failed", (int64_t) all->failed);
+    mp_json_number(json, "skipped", (int64_t) all->skipped);
 
-    mp_json_text(json, "state", mp_job_state_name(sum->all.state));
-    mp_json_number(json, "total", (int64_t) sum->all.total);
-    mp_json_number(json, "done", (int64_t) sum->all.done);
-    mp_json_number(json, "failed", (int64_t) sum->all.failed);
-    mp_json_number(json, "skipped", (int64_t) sum->all.skipped);
-
-    if (sum->eta_known && !ended) {
-        mp_json_number(json, "eta", sum->all.eta);
+    if (all->eta >= 0) {
+        mp_json_number(json, "eta", all->eta);
     } else {
         mp_json_null(json, "eta");
     }
 
-    mp_json_known(json, "started_at", sum->all.started_at);
-    mp_json_known(json, "ended_at", ended ? sum->all.ended_at : "");
+    mp_json_known(json, "started_at", all->started_at);
+    mp_json_known(json, "ended_at", all->ended_at);
 }
 
 
@@ -468,7 +474,9 @@ mp_record_render(struct mp_json *json, const char *key,
                  const struct mp_record *record, bool full)
 {
     const struct mp_job *job = &record->job;
-    struct mp_record_sum sum = mp_record_sum(record);
+    struct mp_progress all;
+
+    mp_record_total(record, &all);
 
     mp_json_object(json, key);
     mp_json_text(json, "id", job->id);
@@ -481,8 +489,8 @@ mp_record_render(struct mp_json *json, const char *key,
     mp_json_text(json, "created_at", job->created_at);
     mp_json_text(json, "created_by", job->created_by);
     mp_json_known(json, "cancelled_by", record->cancelled_by);
-    mp_record_render_progress(json, &sum);
-    mp_record_render_result(json, record, &sum.all, full);
+    mp_record_render_progress(json, &all);
+    mp_record_render_result(json, record, &all, full);
 
     if (full) {
         mp_record_render_errors(json, record);

@@ -50,6 +50,13 @@ enum mp_status mp_record_parse(struct mp_record *record_r,
 enum mp_job_state mp_record_state(const struct mp_record *record);
 
 /*
+ * The progress of all nodes together: that state, sums, and the eta of the
+ * slowest node, if each knows its own.
+ */
+void mp_record_total(const struct mp_record *record,
+                     struct mp_progress *total_r);
+
+/*
  * The object of /jobs/{id}.  Not full: as in the list of /jobs, without
  * nodes, errors and result.items.  What there is not is null: a target of
  * all, a rate without limit, days of a folder that is left alone.

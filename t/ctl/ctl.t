@@ -74,8 +74,8 @@ is($help->{rc}, 0, '--help is no error');
 like($help->{out}, qr/^usage: mailportal-ctl /, 'and shows the usage');
 
 my @commands = ('init', 'admin add', 'admin list', 'admin reset',
-	'admin disable', 'admin enable', 'admin remove', 'nodes', 'versions',
-	'check');
+	'admin disable', 'admin enable', 'admin remove', 'nodes', 'jobs',
+	'versions', 'check');
 
 for my $command (@commands) {
 	like($help->{out}, qr/^  $command\b/m, "--help has $command");
@@ -92,6 +92,7 @@ is(ctl_raw(undef, '-V')->{out}, "mailportal-ctl $number\n", '-V is VERSION');
 for my $args ([], ['nothing'], ['admin'], ['admin', 'frob'], ['init', 'x'],
 	['admin', 'add'], ['admin', 'add', 'a', 'b'], ['--nothing'],
 	['init', '--role', 'master'], ['nodes', '--limit', '3'],
+	['jobs', 'a', 'b'], ['jobs', '--limit', '0'],
 	['versions', '--limit', '0'], ['versions', '--limit', '1001'],
 	['versions', '--limit', '3x'], ['versions', '--limit', '-1'],
 	['init', '--json'], ['admin', 'list', '--anew'])
@@ -451,6 +452,11 @@ unlike($check->{out}, qr/^(?:fault|warning)/m, 'nothing is found');
 my @acl = (
 	[['ACL', 'SETUSER', 'mp-api', '+del', '~*'], qr/mp-api +may del/],
 	[['ACL', 'SETUSER', 'mp-milter', 'reset'], qr/mp-milter +may not xread/],
+	[['ACL', 'SETUSER', 'mp-dovecot', 'reset'],
+		qr/mp-dovecot +may not xreadgroup/],
+	[['ACL', 'SETUSER', 'mp-dovecot', '+xadd', '~*'],
+		qr/mp-dovecot +may xadd/],
+	[['ACL', 'SETUSER', 'default', '-xack'], qr/default +may not xack/],
 	[['ACL', 'SETUSER', 'default', 'on', 'nopass', '+@all', '~*'],
 		qr/default +is on/],
 	[['ACL', 'SETUSER', 'mp-ops', '+eval'], qr/mp-ops +may eval/],

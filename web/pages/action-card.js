@@ -5,7 +5,6 @@ import { useResource } from '../hooks.js';
 import { useStart } from '../jobs.js';
 import { ACTIONS, daysOf } from '../job-words.js';
 import { href } from '../router.js';
-import { showTime } from '../text.js';
 import { Field } from '../ui/field.js';
 import { JobCard } from '../ui/job.js';
 import { Notice, ProblemNotice } from '../ui/notice.js';
@@ -34,6 +33,10 @@ export function ActionCard({
       starting.start({ action, ...form.value() }, { dryRun: clears });
     }
   };
+  const hide = (id) => {
+    heading.current.focus({ preventScroll: true });
+    onHide(id);
+  };
   const fault = (name) => form.errors[name]
     || (starting.problem && starting.problem.field(name));
 
@@ -52,12 +55,10 @@ export function ActionCard({
           ${starting.busy ? 'Starting…' : words(clears)}</button>
       </form>
       <${Refused} starting=${starting} />
-      ${jobs.map(({ job, row, first }) => html`
-        <div key=${job.id}>
-          ${first === false && html`<${Already} job=${job} />`}
-          <${JobCard} id=${job.id} first=${job} onStarted=${onStarted}
-            onClose=${row ? null : () => onHide(job.id)} />
-        </div>`)}
+      ${jobs.map(({ job, first }) => html`
+        <${JobCard} key=${job.id} id=${job.id} first=${job}
+          already=${first === false} onStarted=${onStarted}
+          onClose=${() => hide(job.id)} />`)}
     </section>`;
 }
 
@@ -198,13 +199,4 @@ function Refused({ starting: { problem, lost } }) {
     ${lost && html`
       <p>Whether the job was taken is not known. Press the button again: that
         makes no second one.</p>`}`;
-}
-
-function Already({ job }) {
-  return html`
-    <${Notice} live title="This is being done already.">
-      <p>No second job was made. This one was started
-        ${' '}<time datetime=${job.created_at}>
-          ${showTime(job.created_at)}</time>.</p>
-    <//>`;
 }

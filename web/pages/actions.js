@@ -1,6 +1,6 @@
 /* What the servers can be told to do to mailboxes, and the jobs of it. */
 
-import { html, useState } from '../vendor/preact.js';
+import { html, useEffect, useState } from '../vendor/preact.js';
 import { useResource } from '../hooks.js';
 import { hasEnded } from '../jobs.js';
 import { ACTIONS } from '../job-words.js';
@@ -16,20 +16,15 @@ const EVERY_MSECS = 5000;
 const RECENT = 50;
 
 export default function Actions({ query }) {
-  const [mine, setMine] = useState([]);
   const recent = useResource(`/jobs?limit=${RECENT}`, { every: EVERY_MSECS });
   const rows = recent.data ? recent.data.jobs : [];
   const changes = rows.map((job) => job.id + job.state).join();
+  const [shown, show, hide] = useShown(rows, changes);
 
-  const add = (job, first) => {
-    setMine((jobs) => [
-      { job, first }, ...jobs.filter((other) => other.job.id !== job.id),
-    ]);
+  const started = (job, first) => {
+    show([{ job, first }]);
     recent.reload();
   };
-  const drop = (id) => setMine(
-    (jobs) => jobs.filter((other) => other.job.id !== id),
-  );
 
   return html`
     <${PageHead} title="Actions">
@@ -38,20 +33,36 @@ export default function Actions({ query }) {
     <//>
     <${Executors} />
     ${Object.keys(ACTIONS).map((action) => html`
-      <${ActionCard} key=${action} action=${action} onStarted=${add}
-        onHide=${drop} target=${query.action === action ? query.target : ''}
-        jobs=${jobsOf(action, mine, rows)} />`)}
+      <${ActionCard} key=${action} action=${action} onStarted=${started}
+        onHide=${hide} target=${query.action === action ? query.target : ''}
+        jobs=${shown.filter(({ job }) => job.action === action)} />`)}
     <${JobsTable} changes=${changes} recent=${rows} />`;
 }
 
-/* Those that were started here, and all that have not ended. */
-function jobsOf(action, mine, rows) {
-  const shown = mine.filter(({ job }) => job.action === action);
-  const others = rows.filter((job) => job.action === action && !hasEnded(job)
-    && !shown.some((entry) => entry.job.id === job.id));
+/* What goes on, and what was seen to end here, until it is hidden. */
+function useShown(rows, changes) {
+  const [shown, setShown] = useState([]);
 
-  return [...shown, ...others.map((job) => ({ job, row: true }))];
+  const hide = (id) => setShown(
+    (old) => old.filter(({ job }) => job.id !== id),
+  );
+  const show = (entries) => setShown((old) => {
+    const ids = new Set(entries.map(({ job }) => job.id));
+    const others = old.filter(({ job }) => !ids.has(job.id));
+
+    return [...entries, ...others].sort(newestFirst);
+  });
+
+  useEffect(() => {
+    show(rows.filter((row) => !hasEnded(row)
+      && !shown.some(({ job }) => job.id === row.id)).map((job) => ({ job })));
+  }, [changes]);
+
+  return [shown, show, hide];
 }
+
+/* Their ids begin with the time. */
+const newestFirst = (a, b) => (a.job.id < b.job.id ? 1 : -1);
 
 /* Whether there is a server that does it. */
 function Executors() {

@@ -56,8 +56,10 @@ const valuesOf = (fields) => Object.fromEntries(
 
 /* What the days that are typed would remove. */
 function Preview({ form }) {
-  const [job, setJob] = useState(null);
-  const { start, busy, problem } = useStart(setJob);
+  const [shown, setShown] = useState(null);
+  const { start, busy, problem } = useStart(
+    (job, first) => setShown({ job, first }),
+  );
   const days = valuesOf(form.fields);
   const none = !form.valid || daysOf(days) === '';
 
@@ -76,9 +78,9 @@ function Preview({ form }) {
       <p><button type="button" aria-disabled=${busy || none} onClick=${look}>
         ${busy ? 'Starting…' : 'See what would go'}</button></p>
       ${problem && html`<${ProblemNotice} problem=${problem} />`}
-      ${job && html`
-        <${JobCard} key=${job.id} id=${job.id} first=${job}
-          onClose=${() => setJob(null)} />`}
+      ${shown && html`
+        <${JobCard} key=${shown.job.id} id=${shown.job.id} first=${shown.job}
+          already=${!shown.first} onClose=${() => setShown(null)} />`}
     </section>`;
 }
 

@@ -28,9 +28,9 @@ export function ClearNow({ job, onStarted }) {
 }
 
 function Sure({ job, onStarted, onClose }) {
-  const { start, busy, problem } = useStart((started) => {
+  const { start, busy, problem } = useStart((started, first) => {
     onClose();
-    onStarted(started, true);
+    onStarted(started, first);
   });
   const { messages, bytes, folders } = job.result;
   const clear = () => start({

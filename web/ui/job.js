@@ -3,7 +3,7 @@
  * rows is how much of each list is shown; the job's own page shows all.
  */
 
-import { html, useState } from '../vendor/preact.js';
+import { html, useEffect, useRef, useState } from '../vendor/preact.js';
 import { del } from '../api.js';
 import { hasEnded, useJob } from '../jobs.js';
 import {
@@ -15,15 +15,18 @@ import { showAgo } from '../text.js';
 import { ClearNow } from './clear-now.js';
 import { Dialog } from './dialog.js';
 import { Drift, Failures, Messages } from './job-lists.js';
-import { Badge, Loading, ProblemNotice } from './notice.js';
+import { Badge, Loading, Notice, ProblemNotice } from './notice.js';
 import { Time } from './page.js';
 import { Progress } from './progress.js';
 
 const ROWS = 5;
 
-/* In a card of another page; onClose, if any, takes an ended one away. */
+/*
+ * In a card of another page.  first is what is known of it; already: it was
+ * there before it was asked for; onClose, if any, takes an ended one away.
+ */
 export function JobCard({
-  id, first, onStarted, onClose, rows = ROWS,
+  id, first, already = false, onStarted, onClose, rows = ROWS,
 }) {
   const { job, problem, set } = useJob(id, first);
 
@@ -47,6 +50,10 @@ export function JobCard({
               <span class="hidden"> ${scopeOf(job)}</span></button>`}
         </span>
       </header>
+      ${already && html`
+        <${Notice} live title="This is being done already.">
+          <p>No second job was made.</p>
+        <//>`}
       <${JobBody} job=${job} rows=${rows} onStarted=${onStarted} />
     </article>`;
 }
@@ -120,20 +127,37 @@ function nodeSays(node, heartbeat) {
 /* Asks first: a job cannot be gone on with. */
 export function Cancel({ job, onDone }) {
   const [asking, setAsking] = useState(false);
+  const box = useRef(null);
+  const meant = useRef(false);
+  const ended = hasEnded(job);
 
-  if (hasEnded(job)) {
-    return null;
-  }
+  useEffect(() => {
+    if (ended && meant.current && document.activeElement === document.body) {
+      headingOf(box.current).focus();
+    }
+  }, [ended]);
+
+  const ask = () => setAsking(!job.cancelled_by);
+  const done = (next) => {
+    meant.current = true;
+    onDone(next);
+  };
+
   return html`
-    <button type="button" disabled=${Boolean(job.cancelled_by)}
-      onClick=${() => setAsking(true)}>
-      ${job.cancelled_by ? 'Cancelling…' : 'Cancel job'}
-      <span class="hidden"> ${scopeOf(job)}</span>
-    </button>
-    ${asking && html`
-      <${Sure} job=${job} onDone=${onDone}
-        onClose=${() => setAsking(false)} />`}`;
+    <span ref=${box}>
+      ${!ended && html`
+        <button type="button" aria-disabled=${Boolean(job.cancelled_by)}
+          onClick=${ask}>${job.cancelled_by ? 'Cancelling…' : 'Cancel job'}
+          <span class="hidden"> ${scopeOf(job)}</span></button>`}
+      ${!ended && asking && html`
+        <${Sure} job=${job} onDone=${done}
+          onClose=${() => setAsking(false)} />`}
+    </span>`;
 }
+
+/* Where the focus goes when its button is gone. */
+const headingOf = (box) => box.closest('article, main')
+  .querySelector('h1, h3 a');
 
 function Sure({ job, onDone, onClose }) {
   const [problem, setProblem] = useState(null);
