@@ -198,6 +198,16 @@ ngx_str_t *ngx_http_mailportal_find_header(ngx_http_request_t *r,
 ngx_int_t ngx_http_mailportal_remember(ngx_http_request_t *r,
     uint64_t version, ngx_http_mailportal_step_pt step);
 void ngx_http_mailportal_session_id(char id_r[65], ngx_str_t *token);
+
+/*
+ * For an answer that takes long: asks for the session again, which does not
+ * keep it from ending, and step has the reply judged by _holds().  Without a
+ * reply it is believed.
+ */
+ngx_int_t ngx_http_mailportal_auth_again(ngx_http_request_t *r,
+    ngx_http_mailportal_step_pt step);
+ngx_uint_t ngx_http_mailportal_auth_holds(ngx_http_request_t *r,
+    redisReply *reply);
 void ngx_http_mailportal_forget(ngx_http_mailportal_session_t *session);
 
 /*
@@ -326,6 +336,7 @@ ngx_int_t ngx_http_mailportal_usage_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_jobs_post(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_jobs_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_job_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_mailportal_watch_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_job_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_about_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_audit_get(ngx_http_request_t *r);

@@ -154,6 +154,47 @@ ngx_http_mailportal_auth_reply(ngx_http_request_t *r, redisReply *reply)
 }
 
 
+ngx_int_t
+ngx_http_mailportal_auth_again(ngx_http_request_t *r,
+    ngx_http_mailportal_step_pt step)
+{
+    ngx_str_t  command;
+
+    if (ngx_http_mailportal_auth_command(&command,
+                                 ngx_http_mailportal_ctx(r)->session.id)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_http_mailportal_op_formatted(r, &command, step);
+}
+
+
+ngx_uint_t
+ngx_http_mailportal_auth_holds(ngx_http_request_t *r, redisReply *reply)
+{
+    ngx_http_mailportal_ctx_t      *ctx;
+    ngx_http_mailportal_session_t   session;
+
+    ctx = ngx_http_mailportal_ctx(r);
+
+    if (ngx_time() >= ctx->session.created + NGX_HTTP_MAILPORTAL_LIFE) {
+        return 0;
+    }
+
+    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
+        return 1;
+    }
+
+    ngx_memzero(&session, sizeof(ngx_http_mailportal_session_t));
+
+    return ngx_http_mailportal_auth_parse(reply, &session) == NGX_OK
+           && session.role >= ctx->route->role
+           && ngx_strcmp(session.user, ctx->session.user) == 0;
+}
+
+
 static ngx_int_t
 ngx_http_mailportal_auth_refuse(ngx_http_request_t *r)
 {

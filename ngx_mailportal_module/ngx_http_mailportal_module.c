@@ -245,6 +245,7 @@ ngx_http_mailportal_init_process(ngx_cycle_t *cycle)
 
     ngx_http_mailportal_op_start(cycle);
     ngx_http_mailportal_follow_start(cycle);
+    ngx_http_mailportal_watch_start(cycle);
     ngx_http_mailportal_stat_start(cycle);
     ngx_http_mailportal_beat_start(cycle);
     ngx_http_mailportal_expiry_start(cycle);
@@ -270,6 +271,7 @@ ngx_http_mailportal_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_http_mailportal_watch_stop();
     ngx_http_mailportal_follow_stop();
     ngx_http_mailportal_op_stop();
 }

@@ -141,6 +141,10 @@ static const ngx_http_mailportal_input_t  ngx_http_mailportal_inputs[] = {
       "Only jobs that are queued, running, done, done-with-failures, failed "
       "or cancelled." },
 
+    { NGX_HTTP_GET, "jobs/{id}/events", "header", "Last-Event-ID", "string", 0,
+      "The id of the last event that you have: without a change since then "
+      "it is not sent again." },
+
     { NGX_HTTP_GET, "explain", "query", "sender", "string", 1,
       "An envelope sender in any form that MAIL FROM takes, or <>." },
     { NGX_HTTP_GET, "explain", "query", "score", "number", 0,

@@ -173,6 +173,49 @@ ngx_http_mailportal_redis_send_formatted(ngx_http_mailportal_redis_t *m,
 
 
 ngx_int_t
+ngx_http_mailportal_redis_multi(ngx_http_mailportal_redis_t *m,
+    struct mp_cmd *cmds, ngx_uint_t n, ngx_http_mailportal_reply_pt handler,
+    void *data)
+{
+    ngx_int_t      rc;
+    ngx_uint_t     i;
+    struct mp_cmd  multi, exec;
+
+    mp_cmd_init(&multi);
+    mp_cmd_text(&multi, "MULTI");
+
+    mp_cmd_init(&exec);
+    mp_cmd_text(&exec, "EXEC");
+
+    rc = ngx_http_mailportal_redis_send(m, &multi, 0, NULL, NULL);
+
+    if (rc == NGX_OK) {
+
+        for (i = 0; i < n && rc == NGX_OK; i++) {
+            rc = ngx_http_mailportal_redis_send(m, &cmds[i], 0, NULL, NULL);
+        }
+
+        if (rc == NGX_OK) {
+            rc = ngx_http_mailportal_redis_send(m, &exec, 0, handler, data);
+        }
+
+        if (rc != NGX_OK) {
+            ngx_http_mailportal_redis_drop(m);
+        }
+    }
+
+    for (i = 0; i < n; i++) {
+        mp_cmd_free(&cmds[i]);
+    }
+
+    mp_cmd_free(&multi);
+    mp_cmd_free(&exec);
+
+    return rc;
+}
+
+
+ngx_int_t
 ngx_http_mailportal_redis_queue(ngx_http_mailportal_redis_t *m,
     struct mp_cmd *cmd, ngx_msec_t extra, ngx_http_mailportal_reply_pt handler,
     void *data)

@@ -3,7 +3,8 @@
  * Copyright (C) The mailportal authors
  *
  * A connection to Redis: hiredis async on nginx's events.  It knows nothing
- * of requests.  Each worker has two, one for commands and one that follows.
+ * of requests.  Each worker has three: one for commands, one that follows, and
+ * one that watches jobs.
  */
 
 
@@ -78,6 +79,16 @@ ngx_int_t ngx_http_mailportal_redis_send(ngx_http_mailportal_redis_t *m,
 ngx_int_t ngx_http_mailportal_redis_send_formatted(
     ngx_http_mailportal_redis_t *m, ngx_str_t *command,
     ngx_http_mailportal_reply_pt handler, void *data);
+
+/*
+ * The same with n commands as one MULTI, which are freed.  The reply is that
+ * of EXEC, which may be an error.  When only a part could be sent, the
+ * connection is dropped, for a MULTI would swallow what others send.
+ */
+ngx_int_t ngx_http_mailportal_redis_multi(ngx_http_mailportal_redis_t *m,
+    struct mp_cmd *cmds, ngx_uint_t n, ngx_http_mailportal_reply_pt handler,
+    void *data);
+
 
 /* between redis.c and hello.c */
 ngx_int_t ngx_http_mailportal_redis_queue(ngx_http_mailportal_redis_t *m,

@@ -125,6 +125,11 @@ const ngx_http_mailportal_route_t  ngx_http_mailportal_routes[] = {
       ngx_http_mailportal_job_get,
       "One job: how far it is, what failed, what came of it" },
 
+    { NGX_HTTP_GET, ngx_string("jobs/{id}/events"),
+      NGX_HTTP_MAILPORTAL_MASTER, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
+      ngx_http_mailportal_watch_get,
+      "The same at each change, until the job has ended" },
+
     { NGX_HTTP_DELETE, ngx_string("jobs/{id}"),
       NGX_HTTP_MAILPORTAL_MASTER, 1, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
       ngx_http_mailportal_job_delete,

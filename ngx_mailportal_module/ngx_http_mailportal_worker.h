@@ -20,6 +20,9 @@ void ngx_http_mailportal_op_stop(void);
 void ngx_http_mailportal_follow_start(ngx_cycle_t *cycle);
 void ngx_http_mailportal_follow_stop(void);
 
+void ngx_http_mailportal_watch_start(ngx_cycle_t *cycle);
+void ngx_http_mailportal_watch_stop(void);
+
 void ngx_http_mailportal_stat_start(ngx_cycle_t *cycle);
 void ngx_http_mailportal_beat_start(ngx_cycle_t *cycle);
 void ngx_http_mailportal_expiry_start(ngx_cycle_t *cycle);
