@@ -12,6 +12,11 @@ int action_recalc(struct mail_user *user, struct action_result *result,
 	uint64_t messages, limit;
 	int ret;
 
+	if (compat_quota_is_right(user, &result->before, &result->messages,
+				  &result->limit)) {
+		result->after = result->before;
+		return 0;
+	}
 	/* what cannot be read may well be mended */
 	(void)compat_quota_get(user, &result->before, &messages, &limit,
 			       &error);

@@ -5,15 +5,8 @@
 #include "module-dir.h"
 #include "mail-user.h"
 #include "mail-storage-service.h"
-#include "quota-plugin.h"
-#include "quota-private.h"
 #include "compat-2.3.h"
-
-/* What is taken out of the plugin. */
-struct compat_quota {
-	typeof(quota_user_module) *module;
-	typeof(quota_get_resource) *get_resource;
-};
+#include "compat-2.3-quota.h"
 
 static bool compat_quota_find(struct compat_quota *quota_r)
 {
@@ -26,7 +19,12 @@ static bool compat_quota_find(struct compat_quota *quota_r)
 	quota_r->module = module_get_symbol_quiet(module, "quota_user_module");
 	quota_r->get_resource =
 		module_get_symbol_quiet(module, "quota_get_resource");
-	return quota_r->module != NULL && quota_r->get_resource != NULL;
+	quota_r->is_visible = module_get_symbol_quiet(
+		module, "quota_root_is_namespace_visible");
+	quota_r->rule_find =
+		module_get_symbol_quiet(module, "quota_root_rule_find");
+	return quota_r->module != NULL && quota_r->get_resource != NULL &&
+	       quota_r->is_visible != NULL && quota_r->rule_find != NULL;
 }
 
 bool compat_quota_is_loaded(void)
@@ -52,6 +50,23 @@ static int compat_quota_user(struct mail_user *user,
 		return 0;
 	*user_quota_r = quota_user->quota;
 	return 1;
+}
+
+bool compat_quota_is_right(struct mail_user *user, uint64_t *bytes_r,
+			   uint64_t *messages_r, uint64_t *limit_r)
+{
+	struct compat_quota quota;
+	struct quota *user_quota;
+	struct quota_root *root;
+	const char *error;
+
+	if (compat_quota_user(user, &quota, &user_quota, &error) <= 0 ||
+	    array_count(&user_quota->roots) != 1)
+		return FALSE;
+	root = array_idx_elem(&user_quota->roots, 0);
+	*limit_r = root->bytes_limit > 0 ? root->bytes_limit : 0;
+	return strcmp(root->backend.name, "count") == 0 &&
+	       compat_count_is_right(&quota, root, bytes_r, messages_r);
 }
 
 static int

@@ -69,7 +69,12 @@ bool compat_users_next(struct compat_storage *storage, const char **username_r,
  * Quota of an open user: 1, 0 when the user has none, and -1 with error_r.
  * compat_quota_recalc() recalculates all roots; compat_quota_get() gives
  * bytes, messages and the limit of the first (0 for none).
+ * compat_quota_is_right() looks at every message: TRUE, with what is counted,
+ * when a recalculation would change nothing; FALSE when it would, or when
+ * only a recalculation can tell.
  */
+bool compat_quota_is_right(struct mail_user *user, uint64_t *bytes_r,
+			   uint64_t *messages_r, uint64_t *limit_r);
 int compat_quota_recalc(struct mail_user *user, const char **error_r);
 int compat_quota_get(struct mail_user *user, uint64_t *bytes_r,
 		     uint64_t *messages_r, uint64_t *limit_r,
