@@ -68,11 +68,12 @@ my $lane = IO::Socket::UNIX->new(Peer => "$dir/run/dovecot/mailportal-lane")
 print $lane "VERSION\tmailportal-lane\t1\t0\n1\tresync\t$user\n";
 
 for my $name (qw/ worker lane /) {
-	$d->wait_for(sub { log_lines($name) }, 30, "the log of $name");
-	my ($first, @more) = log_lines($name);
-	like($first, qr/mailportal-$name is compiled for Dovecot \S+, and this is 2\.3\.21: compile it anew$/,
+	# Dovecot keeps the first line until the next one when it is written
+	# before its own log process is ready
+	ok($d->wait_for(sub { grep { /mailportal-$name is compiled for Dovecot \S+, and this is 2\.3\.21: compile it anew$/ }
+		log_lines($name) }, 30, "the log of $name"),
 		"$name: the log says what to do");
-	is(scalar(grep { !/compiled for|returned error/ } @more), 0,
+	is(scalar(grep { !/compiled for|returned error/ } log_lines($name)), 0,
 		'and nothing else is said or done');
 }
 
