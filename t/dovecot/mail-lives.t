@@ -117,7 +117,7 @@ kill 'CONT', $t->pid('redis');
 $t->stop('redis');
 my $said = said();
 lives('without Redis');
-cmp_ok(said() - $said, '<=', 3, 'and the worker does not repeat itself');
+cmp_ok(said() - $said, '<=', 9, 'and the worker does not repeat itself');
 $t->restart('dovecot');
 lives('when Dovecot starts without Redis');
 $t->start('redis');

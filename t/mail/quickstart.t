@@ -15,8 +15,9 @@ use Test::Mailportal;
 my @names = qw/ MP_URL MP_ADMIN MP_ADMIN_PASSWORD MP_SMTP MP_SUBMISSION
 	MP_IMAP MP_POP3 MP_LMTP MP_RADICALE MP_RSPAMD MP_REDIS MP_REDIS_USER
 	MP_REDIS_PASSWORD MP_POSTFIX_CONFIG MP_DOVECOT_CONFIG MP_NGINX_CONFIG
+	MP_DOVEADM MP_WORKER_CONFIG MP_WORKER_STATE
 	MP_MAILLOG MP_DOVECOT_LOG MP_DOMAIN MP_USER MP_USER_PASSWORD /;
-my @servers = qw/ redis rspamd dovecot radicale postfix milter nginx /;
+my @servers = qw/ redis rspamd dovecot radicale postfix milter agent nginx /;
 
 # two directories and blocks of ports, nothing started
 
@@ -136,7 +137,8 @@ ok(banner($env->{MP_POP3}, qr/^\+OK/), 'MP_POP3 answers');
 ok(banner($env->{MP_LMTP}, qr/^220 /), 'MP_LMTP answers');
 is($t[0]->redis_as('mp-read')->do('PING'), 'PONG', 'MP_REDIS answers');
 ok(-e $env->{$_}, "$_ is there") for qw/ MP_POSTFIX_CONFIG MP_MAILLOG
-	MP_DOVECOT_CONFIG MP_NGINX_CONFIG MP_DOVECOT_LOG /;
+	MP_DOVECOT_CONFIG MP_NGINX_CONFIG MP_DOVECOT_LOG MP_WORKER_CONFIG
+	MP_WORKER_STATE /;
 
 my @curl = qw{ curl -s --max-time 20 --noproxy * -o /dev/null
 	-w %{http_code} };
@@ -157,6 +159,12 @@ for (['the password of MP_USER', $env->{MP_USER_PASSWORD}, 207],
 		"$env->{MP_USER}:$password",
 		"http://$env->{MP_RADICALE}/$env->{MP_USER}/"))[1], $want,
 		"$what opens Radicale");
+}
+
+for my $program ('doveadm', $env->{MP_DOVEADM}) {
+	my ($code, $said) = $t[0]->program($program, '-c',
+		$env->{MP_DOVECOT_CONFIG}, qw/ mailportal status /);
+	is($code, 0, "$program has the command of the portal") or diag($said);
 }
 
 my $imap = $t[0]->imap();
