@@ -92,7 +92,7 @@ $(B)/mailportal-milter: $(MILTER:%.c=$(B)/%.o) $(LIBDMN) $(LIBMP)
 
 $(B)/mailportal-agent: $(AGENT:%.c=$(B)/%.o) $(LIBDMN) $(LIBMP)
 	$(CC) $(MPFLAGS) -pie -o $@ $^ $(LDFLAGS) $(LINK) -larchive -lcurl \
-	    $(MPLIBS) -lpthread
+	    -lresolv $(MPLIBS) -lpthread
 
 $(B)/mailportal-ctl: $(CTL:%.c=$(B)/%.o) $(LIBDMN) $(LIBMP)
 	$(CC) $(MPFLAGS) -pie -o $@ $^ $(LDFLAGS) $(LINK) $(MPLIBS)
@@ -178,7 +178,7 @@ $(B)/t/mpa_%.t: t/unit/mpa_%.c $(patsubst %.c,$(B)/%.o,$(filter-out \
     agent/mpa_main.c,$(AGENT))) $(LIBDMN) $(LIBMP)
 	@mkdir -p $(@D)
 	$(CC) $(MPFLAGS) -Idaemon -Iagent -o $@ $(filter %.c %.o %.a,$^) \
-	    $(LDFLAGS) -larchive -lcurl $(MPLIBS) -lpthread -lcmocka
+	    $(LDFLAGS) -larchive -lcurl -lresolv $(MPLIBS) -lpthread -lcmocka
 
 lint:
 	prove $(PROVEFLAGS) t/lint

@@ -54,6 +54,11 @@ struct mp_redis *mpa_redis_new(const struct mpa *agent, const char *name);
 /* The version of the settings that every part has in force; 0 for none. */
 uint64_t mpa_follow_version(const struct mpa *agent);
 
+/* The newest settings in Redis; MP_NOT_FOUND when there are none. */
+enum mp_status mpa_settings_read(struct mp_redis *redis,
+                                 struct mp_version *version_r,
+                                 struct mp_error *err);
+
 /*
  * Opens a secret of the settings, whose id is ref, as mp:{sec}:log has it:
  * text_r, of MP_TEXT_SIZE bytes, ends with a NUL, and the caller wipes it with

@@ -12,7 +12,8 @@ static const struct {
     enum mp_action action;
     mpa_job_run *run;
 } mpa_job_runs[] = {
-    /* one row a job that this agent can do */
+    { MP_ACTION_RELAYHOST_TEST, mpa_relay_test },
+    { MP_ACTION_MAILER_TEST, mpa_mailer_test },
     { MP_ACTION_COUNT, NULL },
 };
 

@@ -31,6 +31,10 @@ struct mpa_job {
  */
 typedef void mpa_job_run(struct mpa_job *job);
 
+/* What this agent can do, each in a file of its own. */
+mpa_job_run mpa_relay_test;
+mpa_job_run mpa_mailer_test;
+
 /* The function of an action, NULL when this agent has none. */
 mpa_job_run *mpa_job_find(enum mp_action action);
 

@@ -12,5 +12,7 @@
 #undef MPA_PART
 
 /* And these are of the parts that have one. */
+enum mp_status mpa_relay_apply(void *state, const struct mp_version *version,
+                               struct mp_redis *redis, struct mp_error *err);
 
 #endif

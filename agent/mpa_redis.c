@@ -1,5 +1,8 @@
 #include "mpa.h"
 
+#include "mp_key.h"
+#include "mp_stream.h"
+
 
 struct mp_redis *
 mpa_redis_new(const struct mpa *agent, const char *name)
@@ -17,4 +20,27 @@ mpa_redis_new(const struct mpa *agent, const char *name)
     };
 
     return mp_redis_new(&options);
+}
+
+
+enum mp_status
+mpa_settings_read(struct mp_redis *redis, struct mp_version *version_r,
+                  struct mp_error *err)
+{
+    const redisReply *entry;
+    redisReply *reply;
+    enum mp_status status;
+
+    status = mp_stream_entry(redis, mp_key(MP_KEY_SETTINGS), NULL, &reply,
+                             &entry, err);
+    if (status != MP_OK) {
+        return status;
+    }
+
+    status = entry != NULL
+               ? mp_version_parse(version_r, entry, err)
+               : mp_fail(err, MP_NOT_FOUND, "", "Redis has no settings");
+    freeReplyObject(reply);
+
+    return status;
 }

@@ -213,7 +213,7 @@ ngx_http_mailportal_order_target(ngx_http_mailportal_order_t *order,
     json_t *value, struct mp_error *err)
 {
     if (value == NULL || json_is_null(value)) {
-        return MP_OK;
+        return mp_job_put_target(&order->job, "", 0, err);
     }
 
     if (!json_is_string(value)) {
@@ -345,9 +345,10 @@ ngx_http_mailportal_order_query(ngx_http_request_t *r,
         }
     }
 
-    if (order->job.dry_run && order->job.action != MP_ACTION_CLEAR_FOLDERS) {
+    if (order->job.dry_run && !mp_action_has_dry_run(order->job.action)) {
         ngx_http_mailportal_order_fault(faults, "dry_run",
-                                        "is only for clear-folders");
+                                        "is only for clear-folders and "
+                                        "verify-cache-clear");
     }
 }
 
@@ -536,6 +537,12 @@ ngx_http_mailportal_order_nodes(struct mp_job *job, redisReply *reply,
     if (ever == 0 && ngx_strcmp(row->executor, "agent") == 0) {
         return mp_fail(err, MP_INVALID, "action",
                        "is not available yet: no agent has reported");
+    }
+
+    /* one message is enough */
+
+    if (ngx_strcmp(row->targets, "address") == 0 && job->node_count > 1) {
+        job->node_count = 1;
     }
 
     /* more than can be named: everyone who reads it */

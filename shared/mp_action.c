@@ -24,3 +24,11 @@ mp_action_find(enum mp_action *action_r, const char *name, size_t len)
 
     return false;
 }
+
+
+bool
+mp_action_has_dry_run(enum mp_action action)
+{
+    return action == MP_ACTION_CLEAR_FOLDERS
+        || action == MP_ACTION_VERIFY_CACHE_CLEAR;
+}

@@ -14,7 +14,7 @@ enum mp_action {
 struct mp_action_row {
     const char *name;
     const char *executor; /* "dovecot" or "agent" */
-    const char *targets;  /* "users", "user" or "none" */
+    const char *targets;  /* "users", "user", "address" or "none" */
     const char *label;
     const char *doc;
 };
@@ -24,5 +24,8 @@ extern const struct mp_action_row mp_action_table[];
 
 /* False when there is no such action; action_r is then untouched. */
 bool mp_action_find(enum mp_action *action_r, const char *name, size_t len);
+
+/* Whether it can be tried without doing it. */
+bool mp_action_has_dry_run(enum mp_action action);
 
 #endif

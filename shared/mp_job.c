@@ -210,6 +210,11 @@ mp_target_fits(enum mp_action action, bool mailbox, struct mp_error *err)
         return mp_fail(err, MP_INVALID, "target", "is not for %s", row->name);
     }
 
+    if (!mailbox && strcmp(row->targets, "address") == 0) {
+        return mp_fail(err, MP_INVALID, "target",
+                       "of %s must be a mail address", row->name);
+    }
+
     if (!mailbox && strcmp(row->targets, "user") == 0) {
         return mp_fail(err, MP_INVALID, "target",
                        "of %s must be a mailbox, or nothing for all",
@@ -217,6 +222,18 @@ mp_target_fits(enum mp_action action, bool mailbox, struct mp_error *err)
     }
 
     return MP_OK;
+}
+
+
+static enum mp_status
+mp_target_empty(enum mp_action action, struct mp_error *err)
+{
+    const struct mp_action_row *row = &mp_action_table[action];
+
+    return strcmp(row->targets, "address") != 0
+             ? MP_OK
+             : mp_fail(err, MP_INVALID, "target",
+                       "of %s must be a mail address", row->name);
 }
 
 
@@ -231,7 +248,7 @@ mp_job_put_target(struct mp_job *job, const char *text, size_t len,
 
     if (len == 0) {
         job->target[0] = '\0';
-        return MP_OK;
+        return mp_target_empty(job->action, err);
     }
 
     status = mp_target_check(text, len, err);

@@ -44,7 +44,8 @@ my %theirs = (
 		qr!^<(ngx_\w+|hiredis/\w+|jansson|sodium|sys/resource|$c11)\.h>$!,
 	'milter' => qr!^<($posix|hiredis/hiredis|libmilter/mfapi|curl/curl|
 		sodium|jansson)\.h>$!x,
-	'agent' => qr!^<($posix|hiredis/hiredis|jansson|sodium|curl/curl)\.h>$!,
+	'agent' => qr!^<($posix|hiredis/hiredis|jansson|sodium|curl/curl|archive|
+		archive_entry|spawn|resolv)\.h>$!x,
 	'dovecot-plugin' => qr!^"[a-z0-9-]+\.h"$|^<(hiredis/\w+|$posix|jansson)\.h>$!,
 );
 

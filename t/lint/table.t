@@ -179,7 +179,7 @@ sub actions {
 		push @bad, "$id: executor $executor"
 			unless $executor =~ /^(dovecot|agent)$/;
 		push @bad, "$id: targets $targets"
-			unless $targets =~ /^(users|user|none)$/;
+			unless $targets =~ /^(users|user|address|none)$/;
 		push @bad, label($id, $label), sentence($id, $doc);
 	}
 

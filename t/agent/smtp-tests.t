@@ -1,0 +1,235 @@
+#!/usr/bin/perl
+
+# The jobs relayhost-test and mailer-test: each step's result in our own words,
+# and never a word of the peer's.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+
+use MIME::Base64 qw/ decode_base64 /;
+use Test::More;
+use Test::Mailportal qw/ json /;
+use Test::Mailportal::Sink;
+
+my $t = Test::Mailportal->new(only => [qw/ redis nginx agent /]);
+my $node = $t->env('MP_NODE');
+my $keys = 0;
+my ($cert, $key) = map { $t->dir() . "/$_" } qw/ cert.pem key.pem /;
+
+my ($rc, $out) = $t->program('openssl', 'req', '-x509', '-newkey', 'ec',
+	'-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', 2,
+	'-subj', '/CN=sink', '-keyout', $key, '-out', $cert, '-batch');
+die "openssl: $out\n" if $rc;
+
+sub sink { return Test::Mailportal::Sink->new($t->dir() . '/sink' . $keys, @_); }
+
+sub settings {
+	my ($group, %change) = @_;
+	my $head = $t->api(GET => '/settings', role => 'MasterAdmin');
+	my $res = $t->api(PATCH => '/settings', role => 'MasterAdmin',
+		headers => { 'If-Match' => $head->{headers}{etag} },
+		json => { $group => \%change });
+	die "settings: $res->{body}\n" if $res->{status} != 200;
+	return;
+}
+
+sub post {
+	my ($action, %more) = @_;
+
+	return $t->api(POST => '/jobs', role => 'MasterAdmin',
+		headers => { 'Idempotency-Key' => 'k' . ++$keys },
+		json => { action => $action, %more });
+}
+
+# a job to its end
+sub job {
+	my $res = post(@_);
+	my ($job, $id) = ({}, $res->{json}{id} // die "jobs: $res->{body}\n");
+
+	$t->wait_for(sub {
+		$job = $t->api(GET => "/jobs/$id", role => 'MasterAdmin')->{json};
+		$job->{state} =~ /^(done|failed|cancelled)/;
+	}, 60);
+	return $job;
+}
+
+sub steps {
+	my ($job) = @_;
+	return join '; ', map { "$_->{target}: $_->{text}" }
+		@{ $job->{result}{items} };
+}
+
+sub text_of { return $_[0]{nodes}{$node}{text} // ''; }
+
+$t->wait_for(sub { $t->redis(EXISTS => "mp:{hb}:agent:$node") }, 20);
+
+# nothing to test
+my $job = job('relayhost-test');
+is($job->{state}, 'failed', 'without a relayhost there is nothing to test');
+like(text_of($job), qr/there is no relayhost/, 'which is said');
+
+# all well
+my $sink = sink(auth => { 'mail@relay' => 'right' });
+settings(relayhost => host => '[127.0.0.1]', port => $sink->port(),
+	tls => 'none', username => 'mail@relay', password => 'right');
+$job = job('relayhost-test');
+is($job->{state}, 'done', 'a relayhost that is there passes');
+like(steps($job), qr/resolve: 127\.0\.0\.1 is at 127\.0\.0\.1/, 'resolved');
+like(steps($job), qr/connect: port \d+ takes connections/, 'connected');
+like(steps($job), qr/TLS: the connection is not encrypted/, 'in clear');
+like(steps($job), qr/sign in: name and password are taken/, 'signed in');
+
+# a wrong password
+settings(relayhost => password => 'wrong');
+$job = job('relayhost-test');
+is($job->{state}, 'failed', 'a wrong password fails');
+like(text_of($job), qr/sign in: authentication failed/,
+	'and it says that authentication failed');
+unlike(json()->encode($job), qr/SECRET-OF-THE-PEER|wrong"/,
+	'V12: neither what the peer said nor the password is repeated');
+
+# TLS
+settings(relayhost => tls => 'encrypt', password => 'right');
+$job = job('relayhost-test');
+like(text_of($job), qr/TLS: the server does not offer STARTTLS/,
+	'a server without STARTTLS is named');
+$sink->stop();
+$sink = sink(auth => { 'mail@relay' => 'right' }, tls => [$cert, $key]);
+settings(relayhost => port => $sink->port());
+$job = job('relayhost-test');
+is($job->{state}, 'done', 'one with it passes');
+like(steps($job), qr/TLS: the connection is encrypted/, 'and says so');
+settings(relayhost => tls => 'verify');
+$job = job('relayhost-test');
+like(text_of($job), qr/TLS: the certificate is not one to be trusted/,
+	'a certificate of nobody is not verified');
+
+# nobody there, nobody who speaks, somebody who speaks too much
+$sink->stop();
+settings(relayhost => tls => 'none');
+$job = job('relayhost-test');
+like(text_of($job), qr/connect: nobody takes the connection/,
+	'a closed port is named');
+for my $row ([silent => qr/does not answer in time/],
+	[flood => qr/greeting|in time|broke off/]) {
+	my ($how, $words) = @$row;
+	$sink = sink($how => 1);
+	settings(relayhost => port => $sink->port());
+	$job = job('relayhost-test');
+	is($job->{state}, 'failed', "V12: a server that is $how fails");
+	like(text_of($job), $words, 'in fixed words');
+	unlike(json()->encode($job), qr/xxxx/, 'without its banner');
+	$sink->stop();
+}
+$sink = sink(greeting => '554 go away SECRET-OF-THE-PEER');
+settings(relayhost => port => $sink->port());
+$job = job('relayhost-test');
+like(text_of($job), qr/no SMTP server that takes us \(554\)/,
+	'one that refuses us is named by its number');
+unlike(json()->encode($job), qr/SECRET/, 'and not by its words');
+$sink->stop();
+settings(relayhost => host => 'no-such-host.invalid');
+$job = job('relayhost-test');
+like(text_of($job), qr/resolve: /, 'a name that is none fails at its step');
+
+# what the API does not take
+for my $host ("smtp.example\nalways_bcc = evil\@x", '[h]:25 , x', '$(id)',
+	'${data_directory}', 'unix:/x', '[::1', "a\0b", 'x' x 300) {
+	my $head = $t->api(GET => '/settings', role => 'MasterAdmin');
+	my $res = $t->api(PATCH => '/settings', role => 'MasterAdmin',
+		headers => { 'If-Match' => $head->{headers}{etag} },
+		json => { relayhost => { host => $host } });
+	ok($res->{status} == 422 || $res->{status} == 400,
+		'V11: a relayhost that is none is refused');
+}
+
+# the system mailer
+my $res = post('mailer-test');
+is($res->{status}, 422, 'a test mail wants an address');
+is($res->{json}{errors}[0]{field}, 'target', 'which is named');
+for my $to ('nobody', 'example.org', "a\@b.example\r\nBcc: x\@y.example",
+	'a@b.example,c@d.example', '') {
+	$res = post('mailer-test', target => $to);
+	is($res->{status}, 422, 'V13: what is no address is refused');
+}
+
+my $mails = $t->dir() . '/mails';
+$sink = Test::Mailportal::Sink->new($mails);
+settings(system_mailer => host => '127.0.0.1', port => $sink->port(),
+	from => 'portal@mx.example');
+$job = job('mailer-test', target => 'ann@example.org');
+is($job->{state}, 'done', 'a test mail is sent');
+like(steps($job), qr/send: the server has taken the message/, 'and told');
+my @mail = $sink->messages();
+is(scalar @mail, 1, 'one message came');
+is_deeply([$mail[0]{from}, $mail[0]{to}],
+	['portal@mx.example', ['ann@example.org']], 'for one recipient');
+like($mail[0]{data}, qr/^Message-ID: <$job->{id}\@mx\.example>\r$/m,
+	'its Message-ID is that of the job');
+my ($body) = $mail[0]{data} =~ /\r\n\r\n(.*)/s;
+like(decode_base64($body), qr/test of the system mailer/, 'its text is ours');
+is(scalar(() = $mail[0]{data} =~ /^(?:To|Cc|Bcc):/gmi), 1,
+	'it has one header of a recipient');
+
+# a server that puts it off, then takes it
+my $port = $sink->port();
+$sink->stop();
+my $id = post('mailer-test', target => 'bob@example.org')->{json}{id};
+ok($t->wait_for(sub {
+	my $now = $t->api(GET => "/jobs/$id", role => 'MasterAdmin')->{json};
+	steps($now) =~ /trying again/ }, 30), 'it tries again when nobody is there');
+$sink = Test::Mailportal::Sink->new($mails, port => $port);
+ok($t->wait_for(sub { grep { $_->{to}[0] eq 'bob@example.org' }
+	$sink->messages() }, 60), 'and sends it when somebody is');
+
+# for good
+$sink->stop();
+$sink = Test::Mailportal::Sink->new($mails, port => $port,
+	rcpt => '550 5.1.1 SECRET-OF-THE-PEER');
+$job = job('mailer-test', target => 'carol@example.org');
+is($job->{state}, 'failed', 'a refused recipient fails at once');
+like(text_of($job), qr/send: the server refuses the message \(550\)/,
+	'with the number');
+unlike(json()->encode($job), qr/SECRET/, 'and not the words');
+
+# killed in the middle
+$sink->stop();
+$id = post('mailer-test', target => 'dave@example.org')->{json}{id};
+$t->wait_for(sub {
+	my $now = $t->api(GET => "/jobs/$id", role => 'MasterAdmin')->{json};
+	steps($now) =~ /trying again/ }, 30);
+kill 'KILL', $t->pid('agent');
+$sink = Test::Mailportal::Sink->new($mails, port => $port);
+$t->start('agent');
+ok($t->wait_for(sub { grep { $_->{to}[0] eq 'dave@example.org' }
+	$sink->messages() }, 60),
+	'P5: a job that was at work when the agent was killed is done');
+ok($t->wait_for(sub {
+	$t->api(GET => "/jobs/$id", role => 'MasterAdmin')->{json}{state}
+	eq 'done' }, 30), 'and ends');
+
+# cancelled, and garbage
+$sink->stop();
+$id = post('mailer-test', target => 'erin@example.org')->{json}{id};
+$t->wait_for(sub {
+	my $now = $t->api(GET => "/jobs/$id", role => 'MasterAdmin')->{json};
+	steps($now) =~ /trying again/ }, 30);
+is($t->api(DELETE => "/jobs/$id", role => 'MasterAdmin')->{status}, 202,
+	'a job can be cancelled');
+ok($t->wait_for(sub {
+	$t->api(GET => "/jobs/$id", role => 'MasterAdmin')->{json}{state}
+	eq 'cancelled' }, 20), 'and is');
+$t->redis(XADD => 'mp:{jobs}:agent', '*', @$_) for [qw/ op run /],
+	[op => 'dance', id => 'x'], [op => 'run', id => 'f' x 24, job => '{}'],
+	[op => 'run', id => 'e' x 24, job => "\xff\xfe"], [a => 'b'];
+ok($t->wait_for(sub {
+	($t->redis(HGET => 'mp:{jobs}:p:' . 'f' x 24, "n:$node") // '')
+	=~ /failed/ }, 20), 'garbage in the queue fails by name');
+$t->redis(DEL => 'mp:{jobs}:agent');
+$sink = Test::Mailportal::Sink->new($mails, port => $port);
+is(job('mailer-test', target => 'fay@example.org')->{state}, 'done',
+	'and the next job is done, also when the queue was lost');
+
+$t->done();
