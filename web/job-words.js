@@ -116,7 +116,7 @@ function lastedOf({ started_at: from, ended_at: to }) {
   }
   const seconds = Math.round((new Date(to) - new Date(from)) / 1000);
 
-  return seconds < 1 ? ', in a second' : `, in ${about(seconds)}`;
+  return seconds < 2 ? ', in a second' : `, in ${about(seconds)}`;
 }
 
 /* Why it failed as a whole, as its nodes say it. */
@@ -178,6 +178,9 @@ const REMEDIES = [
     'Read Dovecot’s log of that moment, then try this mailbox alone.'],
   [/no space|disk full|ENOSPC/i,
     'Make room on the disk, then try again.'],
+  [/plugin is not loaded/i,
+    'Bring Dovecot’s 90-mailportal.conf up to date.'],
+  [/has no quota/i, 'Nothing, unless this user should have one.'],
   [/quota/i, 'Correct the quota rule of this user, then try again.'],
   [/\b[ug]id\b|first_valid|last_valid/i,
     'Correct the uid or gid that the userdb gives this user.'],

@@ -100,10 +100,14 @@ function newKey() {
     .map((byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
+/* Clicks that follow one another so closely are one. */
+const CLICK_MSECS = 1000;
+
 /*
- * Starts jobs: { start, busy, problem, lost, clear }.  One key for a click
- * and all that repeats it while its answer is not known, so that it makes one
- * job.  onStarted(job, first): first is false when the job was there before.
+ * Starts jobs: { start, busy, problem, lost, clear }.  One key for a click and
+ * all that repeats it, as a double click does, or the one after an answer that
+ * did not come: they make one job.  onStarted(job, first): first is false when
+ * the job was there before.
  */
 export function useStart(onStarted) {
   const [state, setState] = useState(IDLE);
@@ -117,24 +121,20 @@ export function useStart(onStarted) {
     if (busy.current) {
       return;
     }
-    if (asked.current === null || asked.current.text !== text) {
-      asked.current = { text, key: newKey() };
-    }
+    asked.current = keyed(asked.current, text);
     busy.current = true;
     setState({ ...IDLE, busy: true });
     try {
       const { key } = asked.current;
       const { data } = await post(path, { body, key });
 
-      asked.current = null;
+      asked.current.open = false;
       setState(IDLE);
       onStarted(data, true);
     } catch (problem) {
       const decided = problem.status >= 400 && problem.status < 500;
 
-      if (decided) {
-        asked.current = null;
-      }
+      asked.current.open = !decided;
       setState(await meet(problem, onStarted)
         ? IDLE : { ...IDLE, problem, lost: !decided });
     }
@@ -142,6 +142,16 @@ export function useStart(onStarted) {
   };
 
   return { ...state, start, clear: () => setState(IDLE) };
+}
+
+/* The request before, if this repeats it, or a new one; open: not answered. */
+function keyed(before, text) {
+  const now = Date.now();
+
+  return before !== null && before.text === text
+    && (before.open || now - before.at < CLICK_MSECS)
+    ? { ...before, at: now }
+    : { text, key: newKey(), at: now, open: true };
 }
 
 const IDLE = { busy: false, problem: null, lost: false };

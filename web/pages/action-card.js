@@ -12,7 +12,7 @@ import { Notice, ProblemNotice } from '../ui/notice.js';
 const RATE_MAX = 10000;
 
 export function ActionCard({
-  action, target = '', jobs, onStarted, onHide,
+  action, target = '', jobs, onStarted, onEnd, onHide,
 }) {
   const clears = action === 'clear-folders';
   const days = useDays(clears);
@@ -57,7 +57,7 @@ export function ActionCard({
       <${Refused} starting=${starting} />
       ${jobs.map(({ job, first }) => html`
         <${JobCard} key=${job.id} id=${job.id} first=${job}
-          already=${first === false} onStarted=${onStarted}
+          already=${first === false} onStarted=${onStarted} onEnd=${onEnd}
           onClose=${() => hide(job.id)} />`)}
     </section>`;
 }
@@ -90,8 +90,15 @@ function Days({ days: { text, never } }) {
 function useForm(target) {
   const [draft, setDraft] = useState(() => draftOf(target));
   const [errors, setErrors] = useState({});
+  const last = useRef(target);
 
-  useEffect(() => setDraft(draftOf(target)), [target]);
+  useEffect(() => {
+    if (last.current !== target) {
+      last.current = target;
+      setDraft(draftOf(target));
+      setErrors({});
+    }
+  }, [target]);
 
   return {
     draft,

@@ -34,7 +34,8 @@ export default function Actions({ query }) {
     <${Executors} />
     ${Object.keys(ACTIONS).map((action) => html`
       <${ActionCard} key=${action} action=${action} onStarted=${started}
-        onHide=${hide} target=${query.action === action ? query.target : ''}
+        onEnd=${recent.reload} onHide=${hide}
+        target=${query.action === action ? query.target : ''}
         jobs=${shown.filter(({ job }) => job.action === action)} />`)}
     <${JobsTable} changes=${changes} recent=${rows} />`;
 }

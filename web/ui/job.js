@@ -23,12 +23,20 @@ const ROWS = 5;
 
 /*
  * In a card of another page.  first is what is known of it; already: it was
- * there before it was asked for; onClose, if any, takes an ended one away.
+ * there before it was asked for; onEnd is told that it has ended; onClose, if
+ * any, takes it away then.
  */
 export function JobCard({
-  id, first, already = false, onStarted, onClose, rows = ROWS,
+  id, first, already = false, onStarted, onEnd, onClose, rows = ROWS,
 }) {
   const { job, problem, set } = useJob(id, first);
+  const ended = job !== null && hasEnded(job);
+
+  useEffect(() => {
+    if (ended && onEnd) {
+      onEnd();
+    }
+  }, [ended]);
 
   if (job === null) {
     return problem
@@ -45,7 +53,7 @@ export function JobCard({
           : `by ${whoOf(job)}`}, <${Time} at=${job.created_at} /></span>
         <span class="job-acts">
           <${Cancel} job=${job} onDone=${set} />
-          ${hasEnded(job) && onClose && html`
+          ${ended && onClose && html`
             <button type="button" class="quiet" onClick=${onClose}>Hide
               <span class="hidden"> ${scopeOf(job)}</span></button>`}
         </span>
