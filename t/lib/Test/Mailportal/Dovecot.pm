@@ -118,7 +118,7 @@ END
 sub valgrind_findings {
 	my ($self) = @_;
 
-	return map { $self->{t}->read_file($_) }
+	return grep { length } map { $self->{t}->read_file($_) }
 		glob($self->dir() . '/log/valgrind.*');
 }
 
