@@ -26,6 +26,8 @@ static const struct mpa_op_row mpa_op_rows[MPA_OP_COUNT] = {
 
 static mpa_op_run *const mpa_op_runs[MPA_OP_COUNT] = {
     [MPA_OP_OPEN_LOG] = mpa_op_open_log,
+    [MPA_OP_OPEN_VERIFY] = mpa_op_open_verify,
+    [MPA_OP_CLEAR_VERIFY] = mpa_op_clear_verify,
 };
 
 

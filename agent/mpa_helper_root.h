@@ -14,4 +14,8 @@ typedef enum mp_status mpa_op_run(const struct mpa_config *config,
 /* mpa_helper_log.c */
 mpa_op_run mpa_op_open_log;
 
+/* mpa_helper_verify.c */
+mpa_op_run mpa_op_open_verify;
+mpa_op_run mpa_op_clear_verify;
+
 #endif

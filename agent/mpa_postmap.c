@@ -3,22 +3,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <sodium.h>
 
 #include "mpa_file.h"
+#include "mpa_spawn.h"
 
-#define MPA_POSTMAP   "/usr/sbin/postmap"
-#define MPA_MAKING    ".making" /* a folder in map_dir, for us alone */
-#define MPA_MAP_MAX   4096
-#define MPA_PATH_SIZE 4096
+#define MPA_POSTMAP       "/usr/sbin/postmap"
+#define MPA_MAKING        ".making" /* a folder in map_dir, for us alone */
+#define MPA_POSTMAP_MSECS 20000
+#define MPA_MAP_MAX       4096
+#define MPA_PATH_SIZE     4096
 
 
 /* Whether the map is there and was made of that text. */
@@ -51,7 +50,7 @@ mpa_postmap_is(const struct mpa_config *config, const char *name,
 }
 
 
-/* Nothing of it is from outside: fixed arguments, an empty environment. */
+/* Nothing of it is from outside. */
 static enum mp_status
 mpa_postmap_run(const struct mpa_config *config, const char *name,
                 struct mp_error *err)
@@ -59,39 +58,11 @@ mpa_postmap_run(const struct mpa_config *config, const char *name,
     char map[MPA_PATH_SIZE];
     char program[] = "postmap", c[] = "-c";
     char *argv[] = { program, c, config->postfix_config, map, NULL };
-    char *environment[] = { NULL };
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t how;
-    sigset_t none;
-    pid_t pid;
-    int rc, status = -1;
 
     (void) snprintf(map, sizeof(map), "hash:%s/%s/%s", config->map_dir,
                     MPA_MAKING, name);
 
-    (void) sigemptyset(&none);
-    (void) posix_spawnattr_init(&how);
-    (void) posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSIGMASK);
-    (void) posix_spawnattr_setsigmask(&how, &none);
-    (void) posix_spawn_file_actions_init(&files);
-    (void) posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY,
-                                            0);
-    rc = posix_spawn(&pid, MPA_POSTMAP, &files, &how, argv, environment);
-    (void) posix_spawn_file_actions_destroy(&files);
-    (void) posix_spawnattr_destroy(&how);
-
-    if (rc != 0) {
-        return mp_fail(err, MP_INTERNAL, "", "%s: %s", MPA_POSTMAP,
-                       strerror(rc));
-    }
-
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR) {
-    }
-
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0
-             ? MP_OK
-             : mp_fail(err, MP_INTERNAL, "",
-                       "postmap did not make %s; the log says why", name);
+    return mpa_spawn(MPA_POSTMAP, argv, MPA_POSTMAP_MSECS, NULL, err);
 }
 
 

@@ -505,7 +505,7 @@ mp_job_check(const struct mp_job *job, struct mp_error *err)
         return MP_OK;
     }
 
-    if (job->dry_run) {
+    if (job->dry_run && !mp_action_has_dry_run(job->action)) {
         return mp_fail(err, MP_INVALID, "dry_run", "is not for %s", name);
     }
 

@@ -15,7 +15,7 @@ my $c11 = qr/assert|ctype|errno|float|inttypes|limits|math|stdalign|
 	stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn|
 	string|time/x;
 my $posix = qr/$c11|dirent|fcntl|fnmatch|getopt|grp|netdb|poll|pthread|pwd|
-	signal|strings|sysexits|syslog|termios|unistd|sys\/\w+|netinet\/\w+|arpa\/inet/x;
+	signal|strings|sysexits|syslog|termios|unistd|sys\/\w+|netinet\/\w+|arpa\/inet|arpa\/nameser/x;
 
 # shared reads bytes and writes bytes; a program that prints the tables is
 # the one exception
