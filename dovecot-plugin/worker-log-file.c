@@ -12,11 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Bytes before the place, by which a log is known again. */
-#define LOG_TAIL 64
+/* Bytes before the place, by which a log is known again: the last line, too. */
+#define LOG_TAIL 512
 
 /* A copy is not known by less. */
-#define LOG_TAIL_MIN 32
+#define LOG_TAIL_MIN 128
 
 /*
  * data holds bytes of the file up to offset + (used - pos): from pos on what

@@ -8,7 +8,7 @@ use strict;
 use Exporter 'import';
 use IO::Socket::IP;
 
-our @EXPORT_OK = qw/ $FAST patch in_force login may refused /;
+our @EXPORT_OK = qw/ $FAST patch in_force login may refused settled /;
 
 # Failures are answered at once.
 
@@ -55,6 +55,20 @@ sub in_force {
 			&& $_->{node} eq $d->node() } @{ $res->{json}{nodes} };
 		$node && $node->{settings} == $version;
 	}, $seconds // 30, "version $version in force");
+}
+
+
+# Waits until the worker that runs has spoken with Redis.  Dovecot does not
+# start another one for one that ends while it starts.
+
+sub settled {
+	my ($d) = @_;
+
+	return $d->wait_for(sub {
+		my $pid = $d->worker_pid();
+		my $hb = $d->heartbeat();
+		defined $pid && defined $hb && $hb->{pid} == $pid;
+	}, 60, 'a worker at work');
 }
 
 
