@@ -307,9 +307,15 @@ ngx_int_t ngx_http_mailportal_problem_handler(ngx_http_request_t *r);
 /* follow.c */
 const ngx_http_mailportal_snapshot_t *ngx_http_mailportal_snapshot(void);
 
-/* audit.c: who did what to what, and how it ended; never a secret */
+/*
+ * audit.c: who did what to what, and how it ended; never a secret.  _command
+ * is for the MULTI that does it: so neither is without the other.
+ */
 void ngx_http_mailportal_audit(ngx_http_request_t *r, const char *what,
     const char *target, enum mp_status result);
+void ngx_http_mailportal_audit_command(ngx_http_request_t *r,
+    struct mp_cmd *cmd, const char *what, const char *target,
+    enum mp_status result);
 
 /* stat.c */
 void ngx_http_mailportal_count(ngx_http_mailportal_stat_e stat);

@@ -47,8 +47,28 @@ void
 ngx_http_mailportal_audit(ngx_http_request_t *r, const char *what,
     const char *target, enum mp_status result)
 {
+    struct mp_cmd  cmd;
+
+    mp_cmd_init(&cmd);
+    ngx_http_mailportal_audit_command(r, &cmd, what, target, result);
+
+    if (ngx_http_mailportal_redis_send(ngx_http_mailportal_redis(), &cmd, 0,
+                                       NULL, NULL)
+        != NGX_OK)
+    {
+        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
+                      "an audit entry is lost: %s", what);
+    }
+
+    mp_cmd_free(&cmd);
+}
+
+
+void
+ngx_http_mailportal_audit_command(ngx_http_request_t *r, struct mp_cmd *cmd,
+    const char *what, const char *target, enum mp_status result)
+{
     char                        from[NGX_SOCKADDR_STRLEN + 1];
-    struct mp_cmd               cmd;
     struct mp_audit             audit;
     ngx_http_mailportal_ctx_t  *ctx;
 
@@ -68,18 +88,7 @@ ngx_http_mailportal_audit(ngx_http_request_t *r, const char *what,
 
     mp_time_format(audit.at, ngx_time());
 
-    mp_cmd_init(&cmd);
-    mp_audit_command(&cmd, &audit);
-
-    if (ngx_http_mailportal_redis_send(ngx_http_mailportal_redis(), &cmd, 0,
-                                       NULL, NULL)
-        != NGX_OK)
-    {
-        ngx_log_error(NGX_LOG_ERR, r->connection->log, 0,
-                      "an audit entry is lost: %s", what);
-    }
-
-    mp_cmd_free(&cmd);
+    mp_audit_command(cmd, &audit);
 }
 
 

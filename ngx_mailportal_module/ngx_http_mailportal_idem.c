@@ -17,8 +17,6 @@
 
 static ngx_int_t ngx_http_mailportal_idem_taken(ngx_http_request_t *r,
     redisReply *reply);
-static ngx_int_t ngx_http_mailportal_idem_look(ngx_http_request_t *r,
-    ngx_http_mailportal_order_t *order);
 static ngx_int_t ngx_http_mailportal_idem_found(ngx_http_request_t *r,
     redisReply *reply);
 static ngx_int_t ngx_http_mailportal_idem_again(ngx_http_request_t *r,
@@ -93,7 +91,7 @@ ngx_http_mailportal_idem_taken(ngx_http_request_t *r, redisReply *reply)
 }
 
 
-static ngx_int_t
+ngx_int_t
 ngx_http_mailportal_idem_look(ngx_http_request_t *r,
     ngx_http_mailportal_order_t *order)
 {
@@ -194,9 +192,29 @@ ngx_http_mailportal_idem_renewed(ngx_http_request_t *r, redisReply *reply)
                                         "valid", order->job.id);
     }
 
+    /* there are not more of them than hops */
+
+    ngx_memcpy(order->former[order->renewed++], order->job.id,
+               MP_JOB_ID_SIZE);
     ngx_memcpy(order->job.id, id->str, MP_JOB_ID_SIZE);
 
     return ngx_http_mailportal_idem_look(r, order);
+}
+
+
+ngx_uint_t
+ngx_http_mailportal_idem_former(const ngx_http_mailportal_order_t *order,
+    const char *id)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < order->renewed; i++) {
+        if (ngx_strcmp(order->former[i], id) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

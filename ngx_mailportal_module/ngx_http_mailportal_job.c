@@ -13,8 +13,8 @@
 
 /* how many commands make a job, without those that read it */
 #define NGX_HTTP_MAILPORTAL_JOB_MAKE                                          \
-    (MP_JOB_RECORD_CMDS + MP_JOB_INDEX_CMDS + 3)
-#define NGX_HTTP_MAILPORTAL_JOB_CANCEL  3
+    (MP_JOB_RECORD_CMDS + MP_JOB_INDEX_CMDS + 4)
+#define NGX_HTTP_MAILPORTAL_JOB_CANCEL  4
 
 
 static ngx_int_t ngx_http_mailportal_job_made(ngx_http_request_t *r,
@@ -25,8 +25,10 @@ static ngx_int_t ngx_http_mailportal_job_found(ngx_http_request_t *r,
     redisReply *reply);
 static ngx_int_t ngx_http_mailportal_job_cancelled(ngx_http_request_t *r,
     redisReply *reply);
+static void ngx_http_mailportal_job_audit(ngx_http_request_t *r,
+    struct mp_cmd *cmd, const struct mp_job *job, const char *what);
 static ngx_int_t ngx_http_mailportal_job_accept(ngx_http_request_t *r,
-    redisReply **replies, const char *what);
+    redisReply **replies);
 static ngx_int_t ngx_http_mailportal_job_none(ngx_http_request_t *r);
 
 
@@ -68,6 +70,7 @@ ngx_http_mailportal_job_make(ngx_http_request_t *r,
     ngx_http_mailportal_place_command(cmd++, job);
     mp_job_queue_command(cmd++, job);
     mp_job_event_command(cmd++, job->id);
+    ngx_http_mailportal_job_audit(r, cmd++, job, "job.create");
 
     ngx_http_mailportal_job_commands(cmd, job->id, 0);
 
@@ -82,8 +85,7 @@ static ngx_int_t
 ngx_http_mailportal_job_made(ngx_http_request_t *r, redisReply *reply)
 {
     return ngx_http_mailportal_job_accept(r,
-                             &reply->element[NGX_HTTP_MAILPORTAL_JOB_MAKE],
-                             "job.create");
+                             &reply->element[NGX_HTTP_MAILPORTAL_JOB_MAKE]);
 }
 
 
@@ -190,8 +192,10 @@ ngx_http_mailportal_job_found(ngx_http_request_t *r, redisReply *reply)
     mp_cmd_texts(&cmds[0], "HSETNX", key.text, "cancel", by, NULL);
     mp_job_cancel_command(&cmds[1], &record->job, by);
     mp_job_event_command(&cmds[2], record->job.id);
+    ngx_http_mailportal_job_audit(r, &cmds[3], &record->job, "job.cancel");
 
-    ngx_http_mailportal_job_commands(&cmds[3], record->job.id, 0);
+    ngx_http_mailportal_job_commands(&cmds[NGX_HTTP_MAILPORTAL_JOB_CANCEL],
+                                     record->job.id, 0);
 
     return ngx_http_mailportal_op(r, cmds, NGX_HTTP_MAILPORTAL_JOB_CANCEL
                                            + NGX_HTTP_MAILPORTAL_JOB_READ,
@@ -204,18 +208,29 @@ static ngx_int_t
 ngx_http_mailportal_job_cancelled(ngx_http_request_t *r, redisReply *reply)
 {
     return ngx_http_mailportal_job_accept(r,
-                             &reply->element[NGX_HTTP_MAILPORTAL_JOB_CANCEL],
-                             "job.cancel");
+                             &reply->element[NGX_HTTP_MAILPORTAL_JOB_CANCEL]);
+}
+
+
+static void
+ngx_http_mailportal_job_audit(ngx_http_request_t *r, struct mp_cmd *cmd,
+    const struct mp_job *job, const char *what)
+{
+    char  target[MP_JOB_TARGET_SIZE + 64];
+
+    (void) snprintf(target, sizeof(target), "%s%s%s %s",
+                    mp_action_table[job->action].name,
+                    job->target[0] ? " " : "", job->target, job->id);
+
+    ngx_http_mailportal_audit_command(r, cmd, what, target, MP_OK);
 }
 
 
 /* it is done; the answer is what Redis has now */
 
 static ngx_int_t
-ngx_http_mailportal_job_accept(ngx_http_request_t *r, redisReply **replies,
-    const char *what)
+ngx_http_mailportal_job_accept(ngx_http_request_t *r, redisReply **replies)
 {
-    char               target[MP_JOB_TARGET_SIZE + 64];
     enum mp_status     status;
     struct mp_error    err;
     struct mp_record  *record;
@@ -230,13 +245,6 @@ ngx_http_mailportal_job_accept(ngx_http_request_t *r, redisReply **replies,
     if (status != MP_OK) {
         return ngx_http_mailportal_job_refuse(r, status, &err);
     }
-
-    (void) snprintf(target, sizeof(target), "%s%s%s %s",
-                    mp_action_table[record->job.action].name,
-                    record->job.target[0] ? " " : "", record->job.target,
-                    record->job.id);
-
-    ngx_http_mailportal_audit(r, what, target, MP_OK);
 
     return ngx_http_mailportal_job_send(r, NGX_HTTP_ACCEPTED, record);
 }

@@ -42,13 +42,23 @@ typedef struct {
     char             asked[65];        /* SHA-256 of the request, hex */
     char             other[MP_JOB_ID_SIZE];    /* who may be in the place */
     ngx_uint_t       hops;
+    ngx_uint_t       renewed;          /* of former[] */
+    char             former[NGX_HTTP_MAILPORTAL_HOPS][MP_JOB_ID_SIZE];
     unsigned         days:1;           /* some are asked for */
 } ngx_http_mailportal_order_t;
 
 
-/* idem.c: finds the id of the order's key, then goes on with the place */
+/*
+ * idem.c: finds the id of the order's key, then goes on with the place.
+ * _look() answers with the job of the order's id, if there is one.  _former()
+ * is whether the key had another id before, which did not become a job.
+ */
 ngx_int_t ngx_http_mailportal_idem(ngx_http_request_t *r,
     ngx_http_mailportal_order_t *order);
+ngx_int_t ngx_http_mailportal_idem_look(ngx_http_request_t *r,
+    ngx_http_mailportal_order_t *order);
+ngx_uint_t ngx_http_mailportal_idem_former(
+    const ngx_http_mailportal_order_t *order, const char *id);
 
 /* place.c: one job at a time for an action and a target, then makes it */
 ngx_int_t ngx_http_mailportal_place(ngx_http_request_t *r,

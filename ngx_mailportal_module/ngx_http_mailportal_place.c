@@ -22,14 +22,12 @@ static ngx_int_t ngx_http_mailportal_place_follow(ngx_http_request_t *r,
     ngx_http_mailportal_order_t *order, redisReply *id);
 static ngx_int_t ngx_http_mailportal_place_looked(ngx_http_request_t *r,
     redisReply *reply);
-static ngx_uint_t ngx_http_mailportal_place_free(ngx_http_request_t *r,
+static ngx_int_t ngx_http_mailportal_place_free(ngx_http_request_t *r,
     ngx_http_mailportal_order_t *order, redisReply **replies);
 static ngx_int_t ngx_http_mailportal_place_succeed(ngx_http_request_t *r,
     ngx_http_mailportal_order_t *order);
 static ngx_int_t ngx_http_mailportal_place_succeeded(ngx_http_request_t *r,
     redisReply *reply);
-static ngx_int_t ngx_http_mailportal_place_refuse(ngx_http_request_t *r,
-    ngx_http_mailportal_order_t *order);
 
 
 ngx_int_t
@@ -123,37 +121,54 @@ ngx_http_mailportal_place_follow(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_mailportal_place_looked(ngx_http_request_t *r, redisReply *reply)
 {
+    ngx_int_t                     rc;
     ngx_http_mailportal_order_t  *order;
 
     order = ngx_http_mailportal_ctx(r)->data;
 
-    if (!ngx_http_mailportal_place_free(r, order, reply->element)) {
-        return ngx_http_mailportal_place_refuse(r, order);
-    }
+    rc = ngx_http_mailportal_place_free(r, order, reply->element);
 
-    return ngx_http_mailportal_place_succeed(r, order);
+    return rc == NGX_OK ? ngx_http_mailportal_place_succeed(r, order) : rc;
 }
 
 
-/* whether the other has ended, or has had the time to be made and was not */
+/*
+ * NGX_OK: the other has ended, or has had the time to be made and was not.
+ * Of our own former ids that is less, because we know that they are given up;
+ * should one have become a job all the same, that is the job of our key.
+ */
 
-static ngx_uint_t
+static ngx_int_t
 ngx_http_mailportal_place_free(ngx_http_request_t *r,
     ngx_http_mailportal_order_t *order, redisReply **replies)
 {
+    int64_t            age;
+    ngx_uint_t         own, made;
     struct mp_record  *record;
 
     record = ngx_palloc(r->pool, sizeof(struct mp_record));
     if (record == NULL) {
-        return 0;
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_http_mailportal_job_read(record, replies, NULL) == MP_OK) {
-        return mp_job_state_ended(mp_record_state(record));
+    own = ngx_http_mailportal_idem_former(order, order->other);
+    made = ngx_http_mailportal_job_read(record, replies, NULL) == MP_OK;
+    age = ngx_http_mailportal_job_age(order->other);
+
+    if (own && made) {
+        ngx_memcpy(order->job.id, order->other, MP_JOB_ID_SIZE);
+        return ngx_http_mailportal_idem_look(r, order);
     }
 
-    return ngx_http_mailportal_job_age(order->other)
-           > NGX_HTTP_MAILPORTAL_GONE;
+    if (own || (made && mp_job_state_ended(mp_record_state(record)))
+        || (!made && age > NGX_HTTP_MAILPORTAL_GONE))
+    {
+        return NGX_OK;
+    }
+
+    return ngx_http_mailportal_fail_about(r, MP_CONFLICT, "job", order->other,
+                                          "job %s does that already",
+                                          order->other);
 }
 
 
@@ -189,23 +204,16 @@ ngx_http_mailportal_place_succeed(ngx_http_request_t *r,
 static ngx_int_t
 ngx_http_mailportal_place_succeeded(ngx_http_request_t *r, redisReply *reply)
 {
+    ngx_int_t                     rc;
     ngx_http_mailportal_order_t  *order;
 
     order = ngx_http_mailportal_ctx(r)->data;
 
-    if (!ngx_http_mailportal_place_free(r, order, &reply->element[3])) {
-        return ngx_http_mailportal_place_refuse(r, order);
+    rc = ngx_http_mailportal_place_free(r, order, &reply->element[3]);
+
+    if (rc != NGX_OK) {
+        return rc;
     }
 
     return ngx_http_mailportal_place_follow(r, order, reply->element[2]);
-}
-
-
-static ngx_int_t
-ngx_http_mailportal_place_refuse(ngx_http_request_t *r,
-    ngx_http_mailportal_order_t *order)
-{
-    return ngx_http_mailportal_fail_about(r, MP_CONFLICT, "job", order->other,
-                                          "job %s does that already",
-                                          order->other);
 }

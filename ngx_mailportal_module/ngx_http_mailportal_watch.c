@@ -18,7 +18,7 @@
 #define NGX_HTTP_MAILPORTAL_WATCH_RETRY  1000
 
 #define NGX_HTTP_MAILPORTAL_AWAY                                              \
-    ": Redis does not answer; this goes on by itself\n\n"
+    ": Redis does not tell how it is; this goes on by itself\n\n"
 
 
 static void ngx_http_mailportal_watch_up(ngx_http_mailportal_redis_t *m);

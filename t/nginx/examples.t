@@ -48,6 +48,14 @@ like($out, qr/"verdict":"reject"/, 'and explained');
 is(join(' ', sort split /\n/, $t->read_file('domains.txt') =~ s/\n\n\z/\n/r),
 	'one.example spam.example two.example', 'and exported');
 
+$out = run((grep { m!/jobs! } @block)[0]);
+like($out, qr/"dry_run":true,"junk_days":30,"trash_days":null/,
+	'one sees what clearing would do');
+like($out, qr/"action":"quota-recalc".*"state":"queued"/, 'a job is made');
+like($out, qr/^\{"jobs":\[\],"cursor":null\}$/m, 'jobs are listed');
+like($out, qr/"cancelled_by":"\w+","state":"cancelled"/, 'one is cancelled');
+like($out, qr/^event: job\nid: [\d-]+\ndata: \{"id"/m, 'and watched');
+
 $out = run((grep { m!/audit\?! } @block)[0]);
 like($out, qr/"what":"settings\.patch"/, 'one sees who did what');
 like($out, qr/\n\{"entries":\[\],"cursor":null\}\n/,

@@ -6,8 +6,12 @@ package Test::Mailportal::Jobs;
 use warnings;
 use strict;
 
+use Exporter 'import';
 use JSON::PP ();
+use POSIX ();
 use Time::HiRes qw/ time /;
+
+our @EXPORT_OK = qw/ at_once /;
 
 my $json = JSON::PP->new->utf8->canonical->allow_nonref;
 my $keys = 0;
@@ -144,6 +148,45 @@ sub records {
 
 	return grep { $self->{t}->redis('HEXISTS', $_, 'job') }
 		grep { /^mp:\{jobs\}:j:/ } @{ $self->{t}->_keys() };
+}
+
+
+# Many clients at once; their answers, as [status, id, job, field, note].
+
+sub at_once {
+	my ($count, $sub) = @_;
+	my (@pids, @answers);
+
+	pipe(my $start, my $go);
+	pipe(my $reader, my $writer);
+
+	for my $n (1 .. $count) {
+		my $pid = fork() // die "fork: $!\n";
+		if ($pid == 0) {
+			close $go;
+			sysread $start, my $byte, 1;
+			syswrite $writer, _line($_) for $sub->($n);
+			POSIX::_exit(0);
+		}
+		push @pids, $pid;
+	}
+
+	close $_ for $writer, $start, $go;
+	while (my $line = <$reader>) {
+		push @answers, [split ' ', $line];
+	}
+	waitpid $_, 0 for @pids;
+	return @answers;
+}
+
+
+sub _line {
+	my ($res) = @_;
+	my $j = $res->{json} // {};
+	my $fault = ($j->{errors} // [])->[0] // {};
+
+	return join(' ', $res->{status}, $j->{id} // '-', $j->{job} // '-',
+		$fault->{field} // '-', $res->{note} // '-') . "\n";
 }
 
 
