@@ -8,78 +8,18 @@ use strict;
 use lib 't/lib';
 
 use Test::More;
-use IO::Select;
-use IO::Socket::UNIX;
-use Time::HiRes qw/ time /;
 use Test::Mailportal::Dovecot;
+use Test::Mailportal::Lane;
 
 my $d = Test::Mailportal::Dovecot->new(only => ['dovecot'],
-	worker => { lane_users => 40 });
+	worker => { lane_users => 0 });
 my ($user, $new, @many) = $d->add_users(40, 'lane.test');
-my $VERSION = "VERSION\tmailportal-lane\t1\t0";
+my $VERSION = $Test::Mailportal::Lane::VERSION_LINE;
 
 $d->fill([$user, @many], 2);
 
 
-# a connection: what it was sent is in lines
-
-sub lane {
-	my ($first) = @_;
-	my $sock = IO::Socket::UNIX->new(
-		Peer => $d->dir() . '/run/dovecot/mailportal-lane')
-		or die "lane: $!\n";
-	my $self = { sock => $sock, bytes => '' };
-
-	send_lines($self, $first // $VERSION);
-	return $self;
-}
-
-
-sub send_lines {
-	my ($self, @lines) = @_;
-
-	local $SIG{PIPE} = 'IGNORE';
-	my $bytes = join '', map { s/ /\t/gr . "\n" } @lines;
-	while (length $bytes) {
-		my $n = syswrite($self->{sock}, $bytes) // return;
-		substr $bytes, 0, $n, '';
-	}
-	return;
-}
-
-
-# the next line, '' when the lane has closed the connection
-
-sub line {
-	my ($self) = @_;
-	my $until = time() + 60;
-
-	while ($self->{bytes} !~ /\n/) {
-		IO::Select->new($self->{sock})->can_read($until - time())
-			or die "the lane does not answer\n";
-		sysread($self->{sock}, $self->{bytes}, 65536,
-			length $self->{bytes}) or return '';
-	}
-	$self->{bytes} =~ s/^(.*)\n//;
-	return $1;
-}
-
-
-# all lines until the connection is closed, or until one matches
-
-sub lines {
-	my ($self, $last) = @_;
-	my @lines;
-
-	while ((my $line = line($self)) ne '') {
-		push @lines, $line;
-		last if defined $last && $line =~ $last;
-	}
-	return @lines;
-}
-
-
-sub text { return join '|', map { s/\t/ /gr } @_; }
+sub lane { return Test::Mailportal::Lane->new($d, @_); }
 
 
 sub logged {
@@ -94,14 +34,14 @@ sub logged {
 # what is asked, what is answered
 
 my $lane = lane();
-is(line($lane), $VERSION, 'a lane says its version');
-send_lines($lane, "1 recalc $user", "2 resync $user", "3 usage $user",
+is($lane->line(), $VERSION, 'a lane says its version');
+$lane->put("1 recalc $user", "2 resync $user", "3 usage $user",
 	"4 clear $user junk=1 trash=1 dry=1", "5 usage $new",
 	'6 usage nobody@lane.test');
 my ($bytes) = map { /\t(\d+)\t1073741824\t/ } ($d->doveadm('-f', 'tab',
 	'mailportal', 'usage', '-u', $user))[1] =~ s/\t2\t/\t/r;
 my $usage = "ok messages=2 bytes=$bytes limit=1073741824";
-is(text(map { line($lane) } 1 .. 6), join('|',
+is(join('|', map { $lane->line() } 1 .. 6), join('|',
 	"1 ok before=$bytes after=$bytes messages=2 limit=1073741824",
 	'2 ok folders=1 messages=2', "3 $usage", '4 ok', '5 skip',
 	'6 fail text=there is no such user'), 'and answers in order');
@@ -109,10 +49,10 @@ ok(!-e $d->home($new), 'who has no home gets none');
 
 # requests that are understood so far that they can be answered
 
-send_lines($lane, "7 format $user", "8 usage \xff\xfe\@lane.test",
+$lane->put("7 format $user", "8 usage \xff\xfe\@lane.test",
 	"9 clear $user junk=soon", "10 usage $user\0", '11 usage ',
 	'12 usage ' . 'x' x 2000, "13 usage ../../etc/passwd", "14 usage $user");
-is(text(map { line($lane) } 7 .. 14), join('|',
+is(join('|', map { $lane->line() } 7 .. 14), join('|',
 	'7 fail text=unknown action: format',
 	'8 fail text=not the name of a user: ??@lane.test',
 	'9 fail text=unknown option: junk=soon',
@@ -122,9 +62,9 @@ is(text(map { line($lane) } 7 .. 14), join('|',
 	'13 fail text=there is no such user',
 	"14 $usage"),
 	'what cannot be done fails by name, and the lane lives');
-send_lines($lane, "4294967295 usage $user");
-is((split /\t/, line($lane))[0], 4294967295, 'the highest number');
-close $lane->{sock};
+$lane->put("4294967295 usage $user");
+is((split / /, $lane->line())[0], 4294967295, 'the highest number');
+$lane->close();
 
 # what is no request at all
 
@@ -145,7 +85,7 @@ for (
 ) {
 	my ($send, $what, $log) = @$_;
 	my $bad = lane($send);
-	my @got = lines($bad);
+	my @got = $bad->lines();
 	is($got[0], $VERSION, "$what: the connection is closed");
 	logged(qr/mailportal-lane.*Error: the worker's connection is closed: .*$log/m);
 }
@@ -153,44 +93,28 @@ for (
 # CANCEL: what has not begun is dropped, what has begun is answered
 
 $lane = lane();
-send_lines($lane, (map { "$_ resync $many[$_]" } 0 .. 9), 'CANCEL',
+$lane->put((map { "$_ resync $many[$_]" } 0 .. 9), 'CANCEL',
 	"10 usage $user");
-my @got = lines($lane, qr/^10\t/);
+my @got = $lane->lines(qr/^10 /);
 shift @got;
 my ($ok, $drop) = (0, 0);
-$ok += /^\d+\tok/, $drop += /^\d+\tdrop$/ for @got;
+$ok += /^\d+ ok/, $drop += /^\d+ drop$/ for @got;
 is($ok + $drop, 11, 'CANCEL: each request has one answer');
 cmp_ok($drop, '>=', 9, 'and at most one had begun');
-like($got[-1], qr/^10\tok/, 'the next one is worked on');
-close $lane->{sock};
+like($got[-1], qr/^10 ok/, 'the next one is worked on');
+$lane->close();
 
 # the worker is gone: nobody works for it any more
 
 $lane = lane();
-line($lane);
+$lane->line();
 $d->remove_indexes($_) for @many[10 .. 20];
-send_lines($lane, map { "$_ resync $many[$_]" } 10 .. 20);
-close $lane->{sock};
+$lane->put(map { "$_ resync $many[$_]" } 10 .. 20);
+$lane->close();
 $lane = lane();
-send_lines($lane, "1 usage $user");
-like((lines($lane, qr/^1\t/))[-1], qr/^1\tok/, 'another worker is served');
-close $lane->{sock};
-
-# after lane_users the process ends; what has not begun is dropped
-
-$lane = lane();
-send_lines($lane, map { "$_ usage $user" } 1 .. 60);
-@got = map { s/\t/ /gr } lines($lane);
-shift @got;
-my @done = grep { / ok / } @got;
-cmp_ok(scalar @done, '<=', 40, 'a lane ends after lane_users');
-is(scalar(grep { / (?:ok|drop)\b/ } @got), 60, 'and drops the others');
-is(text(map { (split / /)[0] } @got), text(1 .. 60), 'in their order');
-$lane = lane();
-send_lines($lane, map { "$_ usage $user" } 1 .. 24);
-is(scalar(grep { /\tok/ } map { line($lane) } 0 .. 24), 24,
-	'another process goes on');
-close $lane->{sock};
+$lane->put("1 usage $user");
+like(($lane->lines(qr/^1 /))[-1], qr/^1 ok/, 'another worker is served');
+$lane->close();
 
 # each user is worked on with that user's rights, whoever came before
 
@@ -200,21 +124,21 @@ system('chown', '-R', '5001:5001', $d->home($else)) == 0 or die;
 chmod 0711, $d->dir() . "/data/mail$_" for '', '/lane.test';
 chmod 0700, $d->home($_) for $user, $else;
 $lane = lane();
-send_lines($lane, "1 resync $user", "2 resync $else", "3 resync $user",
+$lane->put("1 resync $user", "2 resync $else", "3 resync $user",
 	"4 usage nobody\@lane.test", "5 resync $else");
-is(text((map { line($lane) } 0 .. 5)[1 .. 5]), join('|',
+is(join('|', (map { $lane->line() } 0 .. 5)[1 .. 5]), join('|',
 	'1 ok folders=1 messages=2', '2 ok folders=1 messages=2',
 	'3 ok folders=1 messages=2', '4 fail text=there is no such user',
 	'5 ok folders=1 messages=2'), 'users of different ids');
 $d->set_user($else, uid => 5002, gid => 5002);
-send_lines($lane, "6 resync $else", "7 resync $user");
-like(line($lane), qr/^6\tfail\ttext=.*\(\Q${\$d->home($else)}\E\b.*Permission/,
+$lane->put("6 resync $else", "7 resync $user");
+like($lane->line(), qr/^6 fail text=.*\(\Q${\$d->home($else)}\E\b.*Permission/,
 	'and cannot see what is not theirs');
-like(line($lane), qr/^7\tok/, 'which hinders nobody else');
+like($lane->line(), qr/^7 ok/, 'which hinders nobody else');
 my %owner;
 $owner{(stat)[4]}++ for glob $d->home($else) . '/Maildir/*';
 is(join(' ', keys %owner), 5001, 'have files of their own only');
-close $lane->{sock};
+$lane->close();
 
 # a lane holds its lock while it works, and only then
 
@@ -223,18 +147,32 @@ open my $fh, '+>>', $lock or die "$lock: $!\n";
 ok($d->wait_for(sub { flock $fh, 6 }, 30, 'the lock'),
 	'a lane that waits holds no lock');
 $lane = lane();
-send_lines($lane, "1 usage $user");
-is(line($lane), $VERSION, 'while somebody else holds it');
-ok(!IO::Select->new($lane->{sock})->can_read(0.5), 'nobody is worked on');
+$lane->put("1 usage $user");
+is($lane->line(), $VERSION, 'while somebody else holds it');
+ok(!$lane->ready(0.5), 'nobody is worked on');
 flock $fh, 8;
-like(line($lane), qr/^1\tok/, 'and then it goes on');
-close $lane->{sock};
+like($lane->line(), qr/^1 ok/, 'and then it goes on');
+$lane->close();
+
+# after lane_users the process ends; what has not begun is dropped
+
+$d->set_worker(lane_users => 5);
+$lane = lane();
+$lane->put(map { "$_ usage $user" } 1 .. 12);
+@got = $lane->lines();
+shift @got;
+is(scalar(grep { / ok / } @got), 5, 'a lane ends after lane_users');
+is(scalar(grep { / drop$/ } @got), 7, 'and drops the others');
+is(join('|', map { (split / /)[0] } @got), join('|', 1 .. 12),
+	'in their order');
+$lane = lane();
+$lane->put(map { "$_ usage $user" } 1 .. 4);
+is(scalar(grep { / ok / } map { $lane->line() } 0 .. 4), 4,
+	'another process goes on');
 
 # Dovecot stops: the user at hand is answered
 
-$lane = lane();
-line($lane);
 $d->t()->stop('dovecot');
-is(line($lane), '', 'with Dovecot, the lane ends');
+is($lane->line(), '', 'with Dovecot, the lane ends');
 
 $d->done();
