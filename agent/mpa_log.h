@@ -1,0 +1,49 @@
+#ifndef MPA_LOG_H
+#define MPA_LOG_H
+
+#include "mp_key.h"
+#include "mp_logline.h"
+#include "mpa.h"
+#include "mpa_tail.h"
+#include "mpa_thread.h"
+
+#define MPA_LOG_LINES 10000 /* of a service and node in Redis */
+#define MPA_LOG_BATCH 1000  /* lines in a transaction */
+
+enum mpa_service {
+    MPA_SERVICE_POSTFIX,
+    MPA_SERVICE_DOVECOT,
+    MPA_SERVICE_COUNT
+};
+
+/* One file; it is of one service, or of both. */
+struct mpa_log_file {
+    struct mpa_log *log;
+    struct mpa_tail *tail;
+    enum mpa_service service; /* as which the helper opens it */
+    bool both;
+    bool begun;
+    int64_t next_look;
+    unsigned int trouble;
+    struct mp_keyname place_key;
+};
+
+struct mpa_log {
+    struct mpa *agent;
+    struct mp_redis *redis;
+    struct mpa_thread thread;
+    struct mpa_log_file file[MPA_SERVICE_COUNT];
+    unsigned int count;
+    struct mp_keyname key[MPA_SERVICE_COUNT];
+};
+
+/*
+ * mpa_log_batch.c: the lines that are there, a thousand at most, become lines
+ * in Redis, together with the place behind them.  MP_NOT_FOUND: there were
+ * none; MP_STALE: the file must begin at its place again.  *away_r: it was
+ * Redis that failed, and what it has must be asked anew.
+ */
+enum mp_status mpa_log_batch(struct mpa_log_file *file, bool *away_r,
+                             struct mp_error *err);
+
+#endif

@@ -1,0 +1,179 @@
+/* From lines of a file to lines in Redis, each exactly once. */
+
+#include "mpa_log.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "mp_clock.h"
+
+/* What is on its way in one transaction. */
+struct mpa_batch {
+    struct mpa_log_file *file;
+    struct mp_cmd cmd;
+    unsigned int sent; /* commands, MULTI and EXEC among them */
+    unsigned int lines;
+    unsigned int of[MPA_SERVICE_COUNT];
+    int64_t now;
+    enum mp_status status;
+};
+
+
+static void
+mpa_batch_send(struct mpa_batch *batch, struct mp_error *err)
+{
+    if (batch->status == MP_OK) {
+        batch->status =
+            mp_redis_send(batch->file->log->redis, &batch->cmd, err);
+    }
+
+    if (batch->status == MP_OK) {
+        batch->sent++;
+    }
+
+    mp_cmd_reset(&batch->cmd);
+}
+
+
+static void
+mpa_batch_add(struct mpa_batch *batch, const struct mpa_line *line,
+              struct mp_error *err)
+{
+    struct mpa_log_file *file = batch->file;
+    enum mpa_service service = file->service;
+    struct mp_cmd *cmd = &batch->cmd;
+    struct mp_logline parsed;
+
+    mp_logline_parse(&parsed, line->bytes, line->len);
+
+    if (file->both) {
+        service = parsed.dovecot ? MPA_SERVICE_DOVECOT : MPA_SERVICE_POSTFIX;
+    }
+
+    mp_cmd_texts(cmd, "XADD", file->log->key[service].text, "*", "t", NULL);
+    mp_cmd_number(cmd, mp_logline_time(&parsed.time, batch->now));
+    mp_cmd_text(cmd, "l");
+    mp_cmd_add(cmd, line->bytes, line->len);
+
+    if (line->whole > line->len) {
+        mp_cmd_text(cmd, "n");
+        mp_cmd_number(cmd, (long long) line->whole);
+    }
+
+    mpa_batch_send(batch, err);
+    batch->of[service]++;
+    batch->lines++;
+}
+
+
+static void
+mpa_batch_end(struct mpa_batch *batch, struct mp_error *err)
+{
+    struct mpa_log_file *file = batch->file;
+    char text[MPA_PLACE_SIZE];
+    struct mpa_place place;
+
+    for (unsigned int i = 0; i < MPA_SERVICE_COUNT; i++) {
+        if (batch->of[i] > 0) {
+            mp_cmd_texts(&batch->cmd, "XTRIM", file->log->key[i].text,
+                         "MAXLEN", "=", NULL);
+            mp_cmd_number(&batch->cmd, MPA_LOG_LINES);
+            mpa_batch_send(batch, err);
+        }
+    }
+
+    mpa_tail_place(file->tail, &place);
+    mpa_place_format(text, &place);
+    mp_cmd_texts(&batch->cmd, "SET", file->place_key.text, text, NULL);
+    mpa_batch_send(batch, err);
+
+    mp_cmd_text(&batch->cmd, "EXEC");
+    mpa_batch_send(batch, err);
+}
+
+
+/* What EXEC answers. */
+static bool
+mpa_batch_done(const redisReply *reply)
+{
+    if (reply->type != REDIS_REPLY_ARRAY) {
+        return false;
+    }
+
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (reply->element[i]->type == REDIS_REPLY_ERROR) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
+/* After a refusal the connection is ended, and with it what is left. */
+static enum mp_status
+mpa_batch_replies(struct mpa_batch *batch, struct mp_error *err)
+{
+    for (unsigned int i = 0; i < batch->sent; i++) {
+        redisReply *reply;
+        enum mp_status status =
+            mp_redis_reply(batch->file->log->redis, &reply, err);
+        bool done;
+
+        if (status != MP_OK) {
+            return status;
+        }
+
+        done = i + 1 < batch->sent || mpa_batch_done(reply);
+        freeReplyObject(reply);
+
+        if (!done) {
+            return mp_fail(err, MP_INTERNAL, "", "Redis did not do it");
+        }
+    }
+
+    return MP_OK;
+}
+
+
+enum mp_status
+mpa_log_batch(struct mpa_log_file *file, bool *away_r, struct mp_error *err)
+{
+    struct mpa_batch batch = { .file = file };
+    enum mp_status read = MP_OK;
+    struct mpa_line line;
+
+    batch.now = mp_clock_msecs() / 1000;
+    mp_cmd_init(&batch.cmd);
+
+    while (batch.status == MP_OK && batch.lines < MPA_LOG_BATCH) {
+        read = mpa_tail_line(file->tail, &line, err);
+        if (read != MP_OK) {
+            break;
+        }
+
+        if (batch.lines == 0) {
+            mp_cmd_text(&batch.cmd, "MULTI");
+            mpa_batch_send(&batch, err);
+        }
+
+        mpa_batch_add(&batch, &line, err);
+    }
+
+    if (batch.lines > 0) {
+        mpa_batch_end(&batch, err);
+
+        if (batch.status == MP_OK) {
+            batch.status = mpa_batch_replies(&batch, err);
+        }
+    }
+
+    mp_cmd_free(&batch.cmd);
+
+    if (batch.status != MP_OK) {
+        *away_r = true;
+        return batch.status;
+    }
+
+    return batch.lines > 0 && read == MP_NOT_FOUND ? MP_OK : read;
+}
