@@ -113,6 +113,23 @@ static const ngx_http_mailportal_input_t  ngx_http_mailportal_inputs[] = {
     { NGX_HTTP_GET, "audit", "query", "what", "string", 0,
       "Only entries of these names, between commas: imap-master-login." },
 
+    { NGX_HTTP_GET, "logs/{service}", "query", "limit", "integer", 0,
+      "Lines in a page, 1 to 10000; 200 if absent." },
+    { NGX_HTTP_GET, "logs/{service}", "query", "cursor", "string", 0,
+      "The cursor of the page before: lines that are older." },
+    { NGX_HTTP_GET, "logs/{service}", "query", "q", "string", 0,
+      "Only lines that contain this text, taken literally, in any case." },
+    { NGX_HTTP_GET, "logs/{service}", "query", "severity", "string", 0,
+      "Only lines of debug, info, warning, error or fatal, and worse." },
+    { NGX_HTTP_GET, "logs/{service}", "query", "queue_id", "string", 0,
+      "Only lines of this message." },
+    { NGX_HTTP_GET, "logs/{service}", "query", "address", "string", 0,
+      "Only lines that name this mail or network address." },
+    { NGX_HTTP_GET, "logs/{service}", "query", "node", "string", 0,
+      "Only lines of this node." },
+    { NGX_HTTP_GET, "logs/{service}", "query", "format", "string", 0,
+      "text answers the lines as they are in the file." },
+
     { NGX_HTTP_POST, "jobs", "header", "Idempotency-Key", "string", 1,
       "1 to 128 printable characters, new for each job: the same request "
       "with the same key makes no second one." },
@@ -320,6 +337,11 @@ ngx_http_mailportal_openapi_parameters(struct mp_json *json,
     if (strstr(path, "{entry}")) {
         ngx_http_mailportal_openapi_parameter(json, "entry", "path", "string",
                             1, "A domain in any form; one form is answered.");
+    }
+
+    if (strstr(path, "{service}")) {
+        ngx_http_mailportal_openapi_parameter(json, "service", "path",
+                                          "string", 1, "postfix or dovecot");
     }
 
     if (strstr(path, "{id}")) {

@@ -149,6 +149,10 @@ const ngx_http_mailportal_route_t  ngx_http_mailportal_routes[] = {
       NGX_HTTP_MAILPORTAL_MASTER, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
       ngx_http_mailportal_usage_get,
       "Load, memory and disks of each node" },
+    { NGX_HTTP_GET, ngx_string("logs/{service}"),
+      NGX_HTTP_MAILPORTAL_MASTER, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
+      ngx_http_mailportal_logs_get,
+      "The newest lines of the log of postfix or dovecot" },
 
     { NGX_HTTP_GET, ngx_string("about"),
       NGX_HTTP_MAILPORTAL_DOMAIN, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,

@@ -64,6 +64,7 @@ sub call {
 	my $query = delete $opt{query} // '';
 
 	$path =~ s/\{list\}/blacklist/;
+	$path =~ s/\{service\}/postfix/;
 	$path =~ s/\{entry\}/roles.example/;
 	$path =~ s/\{id\}/$job/;
 	$opt{headers} = { %{ $opt{headers} // {} }, %{ $more{headers} } }
