@@ -269,14 +269,20 @@ struct worker_task *worker_schedule_take(void)
 
 bool worker_schedule_has(void)
 {
-	uint64_t now = i_microseconds();
+	uint64_t now = i_microseconds(), wait, least = 0;
 	struct worker_job *job;
 
 	for (job = worker_job_first(); job != NULL; job = job->next) {
-		if (worker_schedule_may(job) &&
-		    worker_rate_wait(job->run, now) == 0)
+		if (!worker_schedule_may(job))
+			continue;
+		wait = worker_rate_wait(job->run, now);
+		if (wait == 0)
 			return TRUE;
+		least = least == 0 ? wait : I_MIN(least, wait);
 	}
+	/* when all lanes have died, none of them comes back to ask */
+	if (least > 0)
+		worker_schedule_wake_in(least);
 	return FALSE;
 }
 
