@@ -136,19 +136,18 @@ function nodeSays(node, heartbeat) {
 export function Cancel({ job, onDone }) {
   const [asking, setAsking] = useState(false);
   const box = useRef(null);
-  const meant = useRef(false);
+  const used = useRef(false);
   const ended = hasEnded(job);
 
   useEffect(() => {
-    if (ended && meant.current && document.activeElement === document.body) {
+    if (ended && used.current && document.activeElement === document.body) {
       headingOf(box.current).focus();
     }
   }, [ended]);
 
-  const ask = () => setAsking(!job.cancelled_by);
-  const done = (next) => {
-    meant.current = true;
-    onDone(next);
+  const ask = () => {
+    used.current = true;
+    setAsking(!job.cancelled_by);
   };
 
   return html`
@@ -158,7 +157,7 @@ export function Cancel({ job, onDone }) {
           onClick=${ask}>${job.cancelled_by ? 'Cancelling…' : 'Cancel job'}
           <span class="hidden"> ${scopeOf(job)}</span></button>`}
       ${!ended && asking && html`
-        <${Sure} job=${job} onDone=${done}
+        <${Sure} job=${job} onDone=${onDone}
           onClose=${() => setAsking(false)} />`}
     </span>`;
 }
