@@ -178,7 +178,7 @@ const REMEDIES = [
     'Read Dovecot’s log of that moment, then try this mailbox alone.'],
   [/no space|disk full|ENOSPC/i,
     'Make room on the disk, then try again.'],
-  [/plugin is not loaded/i,
+  [/plugin (is )?not loaded/i,
     'Bring Dovecot’s 90-mailportal.conf up to date.'],
   [/has no quota/i, 'Nothing, unless this user should have one.'],
   [/quota/i, 'Correct the quota rule of this user, then try again.'],
