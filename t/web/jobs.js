@@ -71,6 +71,8 @@ function many() {
 }
 
 async function list(page) {
+  await shows(page.getByText('No Dovecot server has reported.'),
+    'without a server that does them, the page says so');
   await rows(page).first().waitFor();
   is(await rows(page).count(), 20, 'the newest jobs are listed');
   like(await rows(page).nth(0).innerText(),
