@@ -15,7 +15,7 @@
 #include "worker-usage.h"
 
 /* The clock may be set, or stand still while the machine sleeps. */
-#define SWEEP_TICK_MSECS_MAX (10 * 1000)
+#define SWEEP_TICK_MSECS_MAX 1000
 #define SWEEP_TICK_MSECS_MIN 100
 
 /* Redis was away: usage is swept anew, though not at once. */

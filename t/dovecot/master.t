@@ -12,7 +12,7 @@ use POSIX qw/ strftime /;
 use Test::More;
 use Test::Mailportal::Dovecot;
 use Test::Mailportal::Dovecot::Settings
-	qw/ $FAST patch in_force login may refused /;
+	qw/ $FAST %IN patch in_force login may refused /;
 
 my $CACHE = "auth_cache_size = 10M\nauth_cache_verify_password_with_worker"
 	. " = no\nlisten = 127.0.0.1, ::1\n";
@@ -192,6 +192,32 @@ ok(refused($d, $master, $one), 'nobody');
 secret($fields{hash});
 ok($d->wait_for(sub { may($d, $master, $one) }, 20, 'the right one'),
 	'until Redis has it again');
+
+# each login, once, in the audit and in the counter
+
+my %want = map { /^(\S+) (.*)\*(\S+) (\S+)$/
+	? ("$1-master-login $2 $3 $4" => $IN{$_}) : () } keys %IN;
+my ($sum, %have) = (0);
+$sum += $_ for values %want;
+$d->wait_for(sub {
+	my ($cursor, $path) = ('', '/audit?limit=100');
+	%have = ();
+	do {
+		my $res = $t->api(GET => $path . $cursor,
+			role => 'MasterAdmin');
+		$have{join ' ', @{$_}{qw/ what target actor from /}}++
+			for grep { $_->{what} =~ /-master-login$/ }
+			@{ $res->{json}{entries} };
+		$cursor = "&cursor=" . ($res->{json}{cursor} // '');
+	} while ($cursor ne '&cursor=');
+	my $count = 0;
+	$count += $_ for values %have;
+	$count >= $sum;
+}, 30);
+is_deeply(\%have, \%want, 'each of them is in the audit, once');
+cmp_ok($sum, '>', 20, 'and that they are some');
+is($d->hash('mp:{stat}:dovecot:' . $d->node())->{master_logins}, $sum,
+	'so says the counter');
 
 # off
 

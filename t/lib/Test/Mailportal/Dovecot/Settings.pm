@@ -8,7 +8,11 @@ use strict;
 use Exporter 'import';
 use IO::Socket::IP;
 
-our @EXPORT_OK = qw/ $FAST patch in_force login may refused settled /;
+our @EXPORT_OK = qw/ $FAST %IN patch in_force login may refused settled /;
+
+# How often somebody has signed in: "imap user address".
+
+our %IN;
 
 # Failures are answered at once.
 
@@ -98,6 +102,8 @@ sub login {
 	alarm 0;
 
 	$answer =~ s/\s+\z//;
+	$IN{"$protocol $user " . ($host // '127.0.0.1')}++
+		if $answer =~ /^(?:a OK|\+OK)/;
 	return $answer =~ /^(?:a OK|\+OK)/ ? 'ok' : $answer;
 }
 
