@@ -12,6 +12,7 @@ static const struct {
     enum mp_action action;
     mpa_job_run *run;
 } mpa_job_runs[] = {
+    { MP_ACTION_RADICALE_BACKUP, mpa_backup },
     { MP_ACTION_VERIFY_CACHE_CLEAR, mpa_verify_clear },
     { MP_ACTION_RELAYHOST_TEST, mpa_relay_test },
     { MP_ACTION_MAILER_TEST, mpa_mailer_test },

@@ -32,6 +32,7 @@ struct mpa_job {
 typedef void mpa_job_run(struct mpa_job *job);
 
 /* What this agent can do, each in a file of its own. */
+mpa_job_run mpa_backup;
 mpa_job_run mpa_verify_clear;
 mpa_job_run mpa_relay_test;
 mpa_job_run mpa_mailer_test;

@@ -11,6 +11,10 @@
 #include "mpa_parts.def"
 #undef MPA_PART
 
+/* backups: removes one, at the wish of the API */
+enum mp_status mpa_backups_drop(struct mpa *agent, const char *name,
+                                struct mp_error *err);
+
 /* And these are of the parts that have one. */
 enum mp_status mpa_relay_apply(void *state, const struct mp_version *version,
                                struct mp_redis *redis, struct mp_error *err);

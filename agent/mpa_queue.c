@@ -241,6 +241,23 @@ mpa_queue_cancel(struct mpa_queue *queue, const char *id)
 }
 
 
+/* A backup of this node is to go. */
+static void
+mpa_queue_drop(struct mpa_queue *queue, const redisReply *entry)
+{
+    const redisReply *node = mpa_queue_field(entry, "node");
+    const redisReply *name = mpa_queue_field(entry, "name");
+    struct mp_error err;
+
+    if (node != NULL && name != NULL
+        && strcmp(node->str, queue->agent->config.node) == 0
+        && mpa_backups_drop(queue->agent, name->str, &err) != MP_OK)
+    {
+        mp_log(MP_LOG_WARNING, "a backup is not removed: %s", err.text);
+    }
+}
+
+
 /* *keep_r: it is acknowledged when its job has ended. */
 static enum mp_status
 mpa_queue_take(struct mpa_queue *queue, const redisReply *entry, bool *keep_r,
@@ -258,6 +275,11 @@ mpa_queue_take(struct mpa_queue *queue, const redisReply *entry, bool *keep_r,
 
     if (op != NULL && id != NULL && strcmp(op->str, "cancel") == 0) {
         mpa_queue_cancel(queue, id->str);
+        return MP_OK;
+    }
+
+    if (op != NULL && strcmp(op->str, "drop") == 0) {
+        mpa_queue_drop(queue, entry);
         return MP_OK;
     }
 

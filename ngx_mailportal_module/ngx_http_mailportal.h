@@ -339,6 +339,8 @@ ngx_int_t ngx_http_mailportal_export_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_explain_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_nodes_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_usage_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_mailportal_backups_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_mailportal_backups_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_jobs_post(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_jobs_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_job_get(ngx_http_request_t *r);

@@ -154,6 +154,21 @@ const ngx_http_mailportal_route_t  ngx_http_mailportal_routes[] = {
       ngx_http_mailportal_logs_get,
       "The newest lines of the log of postfix or dovecot" },
 
+    { NGX_HTTP_GET, ngx_string("backups"),
+      NGX_HTTP_MAILPORTAL_MASTER, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
+      ngx_http_mailportal_backups_get,
+      "Finished backups of Radicale, newest first" },
+
+    { NGX_HTTP_GET, ngx_string("backups/{name}"),
+      NGX_HTTP_MAILPORTAL_MASTER, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
+      ngx_http_mailportal_backups_get,
+      "The ZIP of a backup, also in ranges" },
+
+    { NGX_HTTP_DELETE, ngx_string("backups/{name}"),
+      NGX_HTTP_MAILPORTAL_MASTER, 1, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
+      ngx_http_mailportal_backups_delete,
+      "Remove a backup" },
+
     { NGX_HTTP_GET, ngx_string("about"),
       NGX_HTTP_MAILPORTAL_DOMAIN, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
       ngx_http_mailportal_about_get,
