@@ -179,6 +179,16 @@ static void worker_job_ask(const struct worker_job *job)
 			  i_strdup(job->id));
 }
 
+void worker_job_ask_all(void)
+{
+	const struct worker_job *job;
+
+	for (job = working; job != NULL; job = job->next) {
+		if (!job->usage && job->cancelled_by == NULL)
+			worker_job_ask(job);
+	}
+}
+
 static void worker_job_open(struct worker_job *job)
 {
 	struct worker_run *run = worker_run_new(job->id);
@@ -210,7 +220,8 @@ static void worker_job_open(struct worker_job *job)
 		worker_job_fail(job, wrong);
 	else
 		worker_load(job);
-	if (!job->usage)
+	/* without Redis, when it comes */
+	if (!job->usage && worker_redis_is_up(worker.redis))
 		worker_job_ask(job);
 }
 

@@ -42,6 +42,7 @@ enum worker_job_stage {
 struct worker_again {
 	uint32_t index;
 	unsigned int tries;
+	uint64_t due_usecs; /* not before */
 	char *user;
 };
 
@@ -116,6 +117,9 @@ struct worker_job *worker_job_find(const char *id);
 /* The files of a new one are in the journal. */
 void worker_job_add(const char *id);
 void worker_job_cancel(struct worker_job *job, const char *by);
+
+/* Redis is there: does a record say that its job is cancelled? */
+void worker_job_ask_all(void);
 
 /* Ends it if there is nothing left to do, and nobody works on it. */
 void worker_job_settle(struct worker_job *job);

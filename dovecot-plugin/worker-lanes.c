@@ -15,6 +15,7 @@
 #include "worker-lanes.h"
 #include "worker-schedule.h"
 
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define WORKER_LANE_IDLE_MSECS (60 * 1000)
@@ -101,8 +102,9 @@ static void worker_lane_lost(struct connection *conn)
 
 static void worker_lane_late(struct worker_lane *lane)
 {
-	worker_lanes_tell("mailportal-lane does not begin: look at "
-			  "process_limit of its service");
+	worker_lanes_tell(
+		"mailportal-lane does not begin: see Dovecot's log, and "
+		"process_limit of its service");
 	worker_lane_close(lane);
 	worker_lane_back_off(lane);
 }
@@ -199,25 +201,31 @@ static void worker_lane_idle(struct worker_lane *lane)
 	worker_lane_close(lane);
 }
 
-/* TRUE: this lane has something to do now. */
-static bool worker_lane_feed(struct worker_lane *lane)
+/* One that has died need not have been told yet. */
+static bool worker_lane_is_alive(const struct worker_lane *lane)
+{
+	char byte;
+
+	return recv(lane->conn.fd_in, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+	       (errno == EAGAIN || errno == EINTR);
+}
+
+static void worker_lane_feed(struct worker_lane *lane)
 {
 	/* a process that has done much is replaced */
-	if (worker.config.lane_users > 0 &&
-	    lane->users >= worker.config.lane_users) {
+	if ((worker.config.lane_users > 0 &&
+	     lane->users >= worker.config.lane_users) ||
+	    !worker_lane_is_alive(lane)) {
 		worker_lane_close(lane);
-		return FALSE;
+		return;
 	}
 	lane->task = worker_schedule_take();
 	if (lane->task != NULL) {
 		worker_lane_ask(lane);
-		return TRUE;
-	}
-	if (lane->to == NULL) {
+	} else if (lane->to == NULL) {
 		lane->to = timeout_add(WORKER_LANE_IDLE_MSECS, worker_lane_idle,
 				       lane);
 	}
-	return FALSE;
 }
 
 static void worker_lanes_run(struct worker *self ATTR_UNUSED)
@@ -235,7 +243,7 @@ static void worker_lanes_run(struct worker *self ATTR_UNUSED)
 	for (i = 0; i < lanes_count; i++) {
 		lane = &lanes[i];
 		if (lane->ready && lane->task == NULL)
-			(void)worker_lane_feed(lane);
+			worker_lane_feed(lane);
 		opening = opening || (lane->open && !lane->ready);
 		/* one that backs off has a timer */
 		if (!lane->open && lane->to == NULL)

@@ -36,6 +36,7 @@ static bool worker_begun;
 
 static void worker_connected(void *context ATTR_UNUSED)
 {
+	worker_job_ask_all();
 	worker_publish_all();
 }
 

@@ -23,29 +23,40 @@ static uint64_t now_msecs(void)
 	return i_microseconds() / 1000;
 }
 
-/* Seconds that are left at the pace of the last seconds, -1: not known */
-static int64_t worker_publish_eta(struct worker_run *run, uint64_t now)
+static const struct worker_pace *
+worker_publish_pace(struct worker_run *run, uint64_t now)
 {
-	const struct mp_progress *p = &run->progress;
-	const struct worker_pace *oldest;
 	struct worker_pace *newest;
-	uint64_t msecs, users;
 
 	if (run->paces == 0 ||
 	    now - run->pace[(run->paces - 1) % WORKER_PACES].msecs >=
 		    WORKER_PACE_MSECS) {
 		newest = &run->pace[run->paces++ % WORKER_PACES];
 		newest->msecs = now;
-		newest->done = p->done;
+		newest->done = run->progress.done;
 	}
-	oldest = run->paces <= WORKER_PACES ?
-			 &run->pace[0] :
-			 &run->pace[run->paces % WORKER_PACES];
-	msecs = now - oldest->msecs;
-	users = p->done - oldest->done;
-	if (users == 0 || msecs == 0)
-		return p->done == p->total && p->total > 0 ? 0 : -1;
-	return (p->total - p->done) * msecs / users / 1000;
+	return run->paces <= WORKER_PACES ?
+		       &run->pace[0] :
+		       &run->pace[run->paces % WORKER_PACES];
+}
+
+/* Seconds that are left at the pace of the last seconds, -1: not known */
+static int64_t worker_publish_eta(struct worker_run *run, uint64_t now)
+{
+	const struct worker_pace *oldest = worker_publish_pace(run, now);
+	uint64_t left = run->progress.total - run->progress.done;
+	uint64_t msecs = now - oldest->msecs;
+	uint64_t users = run->progress.done - oldest->done;
+	int64_t eta = -1;
+
+	if (run->progress.total == 0)
+		return -1;
+	if (users > 0 && msecs >= WORKER_PACE_MSECS)
+		eta = left * msecs / users / 1000;
+	/* faster than its rate it will not be */
+	if (run->job.rate > 0)
+		eta = I_MAX(eta, (int64_t)(left / run->job.rate));
+	return eta;
 }
 
 static void worker_publish_items(struct mp_json *json,

@@ -20,11 +20,15 @@
 /* A timer is not exact: what it was late by is made good. */
 #define WORKER_RATE_BURST_USECS 20000
 
+/* What ended one lane may be ending others at this moment. */
+#define WORKER_AGAIN_USECS (USECS / 2)
+
 /* Users that are passed over in one go, because they are done. */
 #define WORKER_SKIP_MAX 20000
 
 static struct worker_task *tasks;
 static struct timeout *to_wake;
+static uint64_t wake_usecs;
 
 static const char lane_ended[] =
 	"the process that worked on it ended unexpectedly";
@@ -37,10 +41,15 @@ static void worker_schedule_woken(struct worker *self ATTR_UNUSED)
 	worker_lanes_wake();
 }
 
+/* Of several the first one counts, which then sees to the others. */
 static void worker_schedule_wake_in(uint64_t usecs)
 {
-	/* of several the first one counts, which then sees to the others */
+	uint64_t at = i_microseconds() + usecs;
+
+	if (to_wake != NULL && wake_usecs <= at)
+		return;
 	timeout_remove(&to_wake);
+	wake_usecs = at;
 	to_wake = timeout_add_short(usecs / 1000 + 1, worker_schedule_woken,
 				    &worker);
 }
@@ -116,9 +125,12 @@ static void worker_schedule_again(struct worker_job *job, uint32_t index,
 	again->index = index;
 	again->tries = tries;
 	again->user = i_strdup(user);
+	if (tries > 0)
+		again->due_usecs = i_microseconds() + WORKER_AGAIN_USECS;
 }
 
-static struct worker_task *worker_schedule_take_again(struct worker_job *job)
+static struct worker_task *
+worker_schedule_take_again(struct worker_job *job, uint64_t now)
 {
 	struct worker_again *again;
 	struct worker_task *task;
@@ -128,6 +140,12 @@ static struct worker_task *worker_schedule_take_again(struct worker_job *job)
 		again = array_idx_modifiable(&job->run->again, i);
 		if (worker_schedule_is_busy(again->user))
 			continue;
+		/* unless the clock was set back */
+		if (again->due_usecs > now &&
+		    again->due_usecs <= now + WORKER_AGAIN_USECS) {
+			worker_schedule_wake_in(again->due_usecs - now);
+			continue;
+		}
 		task = worker_task_new(job, again->index, again->user,
 				       again->tries);
 		i_free(again->user);
@@ -229,7 +247,7 @@ worker_schedule_take_of(struct worker_job *job, uint64_t now)
 {
 	struct worker_task *task;
 
-	task = worker_schedule_take_again(job);
+	task = worker_schedule_take_again(job, now);
 	/* those who are busy elsewhere are few, or it would be waited for */
 	if (task == NULL && array_count(&job->run->again) <= worker_lanes_max())
 		task = worker_schedule_read(job);

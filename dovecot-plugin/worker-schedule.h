@@ -20,7 +20,7 @@ struct worker_task {
  */
 struct worker_task *worker_schedule_take(void);
 
-/* Would worker_schedule_take() give one? */
+/* Would worker_schedule_take() give one?  Wakes as it does. */
 bool worker_schedule_has(void);
 
 /* Ends a task: lines of lane-wire.h say what came of it. */

@@ -11,7 +11,8 @@ use POSIX ();
 
 
 # how: "answer" sends text as it is; "stall" reads and says nothing; "slow"
-# sends a byte a second; "close" hangs up.
+# sends a byte a second; "close" hangs up; all when they have read a request
+# of HTTP.  "raw" sends text after the first bytes, and no more.
 
 sub new {
 	my ($class, $t) = @_;
@@ -101,17 +102,21 @@ sub _serve {
 
 	while (!$whole && sysread $client, $in, 65536, length $in) {
 		my ($head, $body) = split /\r\n\r\n/, $in, 2;
-		$whole = defined $body && $head =~ /^Content-Length: (\d+)/mi
+		$whole = $how eq 'raw' || defined $body
+			&& $head =~ /^Content-Length: (\d+)/mi
 			&& length $body >= $1;
 	}
 
 	_write("$self->{base}.asked", $in);
 
-	if ($how eq 'answer') {
+	if ($how eq 'answer' || $how eq 'raw') {
 		my $n;
 		while (length $text && ($n = syswrite $client, $text)) {
 			substr $text, 0, $n, '';
 		}
+		# what is left unread would take the answer away
+		shutdown $client, 1;
+		1 while $how eq 'raw' && sysread $client, $in, 65536;
 
 	} elsif ($how eq 'stall') {
 		sysread $client, $in, 1;

@@ -1,0 +1,103 @@
+#!/usr/bin/perl
+
+# Lanes are killed: their users are worked on once more, then failed by name.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+
+use Test::More;
+use Test::Mailportal::Dovecot;
+use Test::Mailportal::Worker;
+
+use Time::HiRes qw/ sleep /;
+
+my $d = Test::Mailportal::Dovecot->new(worker => { lanes => 2 },
+	allow => [qr/mailportal-lane.*killed with signal 9/]);
+my $t = $d->t();
+my @users = $d->add_users(100, 'many.test');
+
+$d->fill_maildir(\@users, 2);
+
+
+sub end_in_journal {
+	my ($id) = @_;
+
+	return $d->wait_for(sub {
+		($t->read_file(journal_file($d, $id, 'done')) // '')
+			=~ /^\+end\t/m }, 40, 'the end of the job');
+}
+
+
+# at any moment
+
+my $id = $d->job_push(action => 'index-rebuild', target => 'many.test',
+	rate => 60);
+my $kills = 0;
+my $seen = 0;
+
+while (!-s journal_file($d, $id, 'users')) { sleep 0.01; }
+while ($kills < 12) {
+	$d->wait_for(sub { done_lines($d, $id) > $seen }, 20, 'progress');
+	$seen = done_lines($d, $id) + 8;
+	last if $seen >= 95;
+	# Dovecot waits before it starts anew what ends as soon as it begins
+	$d->wait_for(sub { status($d) =~ /2 connected/ }, 20, 'two lanes');
+	sleep rand 0.05;
+	my ($pid) = $d->lane_pids() or next;
+	$kills += kill 'KILL', $pid;
+}
+cmp_ok($kills, '>=', 5, "lanes were killed $kills times");
+hold_redis($d);
+end_in_journal($id);
+is(once_each($d, $id, 100), '', 'each user was worked on once');
+resume_redis($d);
+my $job = $d->job_end($id);
+is_deeply([@$job{qw/ total done /}], [100, 100], 'nobody is left out');
+
+# one whose second lane was killed too, by chance, has failed
+my %lost;
+$lost{$_}++ for $t->read_file('log/dovecot.log')
+	=~ /A lane ended while it worked on (\S+)/g;
+is_deeply([sort map { $_->{target} } @{ $job->{errors} }],
+	[sort grep { $lost{$_} > 1 } keys %lost],
+	'who failed was in two lanes that were killed');
+
+# at work on a user: once
+
+my ($victim, $other) = @users;
+hold($d, $victim);
+$id = $d->job_push(action => 'index-rebuild', target => $victim);
+$d->wait_for(sub { busy($d) == 1 }, 20, 'a lane at work');
+$d->kill_lanes();
+$d->wait_for(sub { $d->lane_pids() && busy($d) == 1 }, 20, 'another lane');
+release($d, $victim);
+$job = $d->job_end($id);
+is_deeply([@$job{qw/ state done failed messages /}], ['done', 1, 0, 2],
+	'a user whose lane is killed is worked on by another');
+
+# twice
+
+hold($d, $victim);
+$id = $d->job_push(action => 'index-rebuild', target => $victim);
+for (1 .. 2) {
+	$d->wait_for(sub { busy($d) == 1 }, 20, 'a lane at work');
+	my ($pid) = $d->lane_pids();
+	$d->kill_lanes();
+	$d->wait_for(sub { !grep { $_ == $pid } $d->lane_pids() }, 10,
+		'the lane to end');
+}
+$job = $d->job_end($id);
+is_deeply([@$job{qw/ state done failed /}], ['done-with-failures', 1, 1],
+	'and fails when that one is killed too');
+is_deeply($job->{errors}, [{ target => $victim,
+	text => 'the process that worked on it ended unexpectedly' }],
+	'by name');
+release($d, $victim);
+
+$job = $d->job_end($d->job_push(action => 'index-rebuild',
+	target => $victim));
+is($job->{state}, 'done', 'the next job for that user is done');
+
+$d->done();
