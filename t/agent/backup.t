@@ -157,6 +157,15 @@ is($one->{items}, 11, 'eleven items');
 is($one->{node}, $t->env('MP_NODE'), 'of this node');
 like($one->{name}, qr/^radicale-.*\.zip$/, 'by a name that says what it is');
 
+# counted, for the statistics
+$t->restart('agent');
+ok($t->wait_for(sub {
+	my $dav = json()->decode($t->redis(GET => 'mp:{dav}:'
+		. $t->env('MP_NODE')) // '{}');
+	($dav->{addressbooks} // 0) == 3 && $dav->{calendars} == 2
+		&& $dav->{collections} == 5 }, 20),
+	'address books and calendars are counted');
+
 # downloaded
 my $res = download($one->{name});
 is($res->{status}, 200, 'it can be downloaded');
