@@ -614,6 +614,11 @@ sub _clean {
 
 $SIG{INT} = $SIG{TERM} = sub { exit 130; };
 
+# a server that hangs up must not end the test before it has cleaned up; a
+# program that is started has the default again
+
+$SIG{PIPE} = sub { };
+
 
 END {
 	my $status = $?;
