@@ -23,6 +23,15 @@ bool compat_version_check(const char **error_r);
 bool compat_version_is(const char *running, const char **error_r);
 
 /*
+ * Waits until Dovecot's log process has read what is in the pipe at stderr:
+ * at Dovecot's start, a line that comes before is kept until the next one.
+ */
+void compat_log_wait(void);
+
+/* Says so in Dovecot's log; the caller ends then. */
+void compat_version_refuse(const char *program, const char *error);
+
+/*
  * Begins a service that opens users, and reads Dovecot's settings: sets
  * master_service, which the caller deinitialises.  -1 with error_r.
  */

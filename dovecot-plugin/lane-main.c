@@ -8,8 +8,6 @@
 #include "compat.h"
 #include "lane.h"
 
-#include <stdio.h>
-
 struct lane lane;
 
 void lane_end(void)
@@ -30,7 +28,7 @@ int main(int argc, char *argv[])
 
 	/* Dovecot's own check advises to ignore versions */
 	if (!compat_version_check(&error)) {
-		fprintf(stderr, "mailportal-lane %s\n", error);
+		compat_version_refuse("mailportal-lane", error);
 		return FATAL_DEFAULT;
 	}
 	path = worker_config_arg(&argc, argv);

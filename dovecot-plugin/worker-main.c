@@ -14,13 +14,15 @@
 #include "worker-schedule.h"
 
 #include <fcntl.h>
-#include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 /* How often the locks are tried that an older worker or its lanes hold. */
 #define WORKER_LOCK_MSECS 50
+
+/* How often a start is tried that the file or the disk did not allow. */
+#define WORKER_START_MSECS 2000
 
 /*
  * How long users at hand are waited for when Dovecot reloads.  What a lane
@@ -31,7 +33,9 @@
 struct worker worker;
 
 static int worker_lock_fd = -1, worker_lanes_lock_fd = -1;
-static struct timeout *to_lock, *to_stop;
+static struct timeout *to_start, *to_lock, *to_stop;
+static const char *worker_config_path;
+static char *worker_start_problem;
 static bool worker_begun;
 
 static void worker_connected(void *context ATTR_UNUSED)
@@ -74,16 +78,17 @@ static void worker_end(void)
 
 /* An older worker may still end, and lanes of one that was killed. */
 
-static int worker_lock_open(const char *name)
+static int worker_lock_open(const char *name, int *fd_r, const char **error_r)
 {
 	const char *path =
 		t_strconcat(worker.config.state_dir, "/", name, NULL);
-	int fd;
 
-	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-	if (fd == -1)
-		i_fatal("open(%s) failed: %m", path);
-	return fd;
+	*fd_r = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	if (*fd_r == -1) {
+		*error_r = t_strdup_printf("open(%s) failed: %m", path);
+		return -1;
+	}
+	return 0;
 }
 
 static bool worker_lock_try(int fd)
@@ -107,15 +112,20 @@ static void worker_lock(struct worker *self ATTR_UNUSED)
 	worker_begin();
 }
 
-static void worker_lock_init(void)
+static int worker_lock_init(const char **error_r)
 {
-	/* Dovecot's auth must find its file in it, and read no other */
-	if (mkdir_parents(worker.config.state_dir, 0711) < 0 && errno != EEXIST)
-		i_fatal("mkdir(%s) failed: %m", worker.config.state_dir);
+	const char *dir = worker.config.state_dir;
 
-	worker_lock_fd = worker_lock_open("worker.lock");
-	worker_lanes_lock_fd = worker_lock_open("lanes.lock");
+	/* Dovecot's auth must find its file in it, and read no other */
+	if (mkdir_parents(dir, 0711) < 0 && errno != EEXIST) {
+		*error_r = t_strdup_printf("mkdir(%s) failed: %m", dir);
+		return -1;
+	}
+	if (worker_lock_open("worker.lock", &worker_lock_fd, error_r) < 0 ||
+	    worker_lock_open("lanes.lock", &worker_lanes_lock_fd, error_r) < 0)
+		return -1;
 	to_lock = timeout_add_short(WORKER_LOCK_MSECS, worker_lock, &worker);
+	return 0;
 }
 
 static void worker_lock_deinit(void)
@@ -125,10 +135,53 @@ static void worker_lock_deinit(void)
 	i_close_fd(&worker_lock_fd);
 }
 
+/*
+ * What is wrong here may be mended by an operator, and Dovecot does not start
+ * a program again that has failed at its start: so it is tried again.
+ */
+
+static int worker_start_try(const char **error_r)
+{
+	if (worker_config_read(worker_config_path, &worker.config, error_r) < 0)
+		return -1;
+	if (worker_lock_init(error_r) < 0) {
+		worker_lock_deinit();
+		worker_config_free(&worker.config);
+		return -1;
+	}
+	return 0;
+}
+
+static void worker_start(struct worker *self ATTR_UNUSED)
+{
+	const char *error;
+
+	if (worker_start_try(&error) == 0) {
+		i_free(worker_start_problem);
+		timeout_remove(&to_start);
+		return;
+	}
+	if (null_strcmp(worker_start_problem, error) == 0)
+		return;
+	i_free(worker_start_problem);
+	worker_start_problem = i_strdup(error);
+	compat_log_wait();
+	i_error("%s", error);
+}
+
+static const char *worker_waits(void)
+{
+	if (worker_start_problem != NULL)
+		return worker_start_problem;
+	return worker_begun ?
+		       NULL :
+		       "waits for an older one, or for its lanes, to end";
+}
+
 static void client_connected(struct master_service_connection *conn)
 {
 	master_service_client_connection_accept(conn);
-	worker_status_send(conn->fd, worker_begun);
+	worker_status_send(conn->fd, worker_waits());
 	i_close_fd(&conn->fd);
 	master_service_client_connection_destroyed(master_service);
 }
@@ -165,14 +218,14 @@ int main(int argc, char *argv[])
 		MASTER_SERVICE_FLAG_NO_SSL_INIT |
 		MASTER_SERVICE_FLAG_NO_IDLE_DIE |
 		MASTER_SERVICE_FLAG_UPDATE_PROCTITLE;
-	const char *path, *error;
+	const char *error;
 
 	/* Dovecot's own check advises to ignore versions */
 	if (!compat_version_check(&error)) {
-		fprintf(stderr, "mailportal-worker %s\n", error);
+		compat_version_refuse("mailportal-worker", error);
 		return FATAL_DEFAULT;
 	}
-	path = worker_config_arg(&argc, argv);
+	worker_config_path = worker_config_arg(&argc, argv);
 	master_service =
 		master_service_init("mailportal", flags, &argc, &argv, "");
 	if (master_getopt(master_service) > 0)
@@ -182,20 +235,21 @@ int main(int argc, char *argv[])
 		i_fatal("Error reading configuration: %s", error);
 	master_service_init_log(master_service);
 	restrict_access_by_env(RESTRICT_ACCESS_FLAG_ALLOW_ROOT, NULL);
-	if (worker_config_read(path, &worker.config, &error) < 0)
-		i_fatal("%s", error);
 
 	master_service_set_die_with_master(master_service, TRUE);
 	master_service_set_die_callback(master_service, worker_die);
-	worker_lock_init();
 	master_service_init_finish(master_service);
+	to_start = timeout_add(WORKER_START_MSECS, worker_start, &worker);
+	worker_start(&worker);
 
 	master_service_run(master_service, client_connected);
 
+	timeout_remove(&to_start);
 	timeout_remove(&to_stop);
 	worker_end();
 	worker_lock_deinit();
 	worker_config_free(&worker.config);
+	i_free(worker_start_problem);
 	master_service_deinit(&master_service);
 	return 0;
 }

@@ -82,14 +82,13 @@ static void worker_status_job(string_t *text, const struct worker_job *job)
 	str_append_c(text, '\n');
 }
 
-void worker_status_send(int fd, bool begun)
+void worker_status_send(int fd, const char *waits)
 {
 	string_t *text = t_str_new(1024);
 	const struct worker_job *job;
 
-	if (!begun) {
-		str_append(text, "worker     waits for an older one, or for "
-				 "its lanes, to end\n");
+	if (waits != NULL) {
+		worker_status_line(text, "worker", waits);
 	} else {
 		worker_status_parts(text);
 		for (job = worker_job_first(); job != NULL; job = job->next)

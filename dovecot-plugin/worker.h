@@ -63,10 +63,10 @@ void worker_queue_deinit(void);
 void worker_queue_stop(void);
 
 /*
- * worker-status.c: tells who asked, in lines of text, how things stand; begun
- * FALSE: an older worker is still at it.
+ * worker-status.c: tells who asked, in lines of text, how things stand.  waits
+ * is what the worker waits for before it begins, NULL when it has begun.
  */
-void worker_status_send(int fd, bool begun);
+void worker_status_send(int fd, const char *waits);
 
 /*
  * worker-job.c: begins a job of this node's own (a sweep), which is a job in

@@ -36,19 +36,6 @@ sub log_lines {
 }
 
 
-# Dovecot starts a program that has failed once when somebody connects, and
-# keeps what the first one wrote before its log process was ready until the
-# next one writes.
-
-sub poke {
-	my ($name) = @_;
-	my $path = "$dir/run/dovecot/mailportal"
-		. ($name eq 'lane' ? '-lane' : '');
-
-	return IO::Socket::UNIX->new(Peer => $path);
-}
-
-
 # by hand
 
 for my $name (qw/ worker lane /) {
@@ -76,11 +63,12 @@ $d->up();
 my ($user) = $d->add_users(1, 'version.test');
 $d->fill_maildir($user, 2);
 
-my $lane = poke('lane') or die "lane: $!\n";
+my $lane = IO::Socket::UNIX->new(Peer => "$dir/run/dovecot/mailportal-lane")
+	or die "lane: $!\n";
 print $lane "VERSION\tmailportal-lane\t1\t0\n1\tresync\t$user\n";
 
 for my $name (qw/ worker lane /) {
-	ok($d->wait_for(sub { poke($name); grep { /mailportal-$name is compiled for Dovecot \S+, and this is 2\.3\.21: compile it anew$/ }
+	ok($d->wait_for(sub { grep { /mailportal-$name is compiled for Dovecot \S+, and this is 2\.3\.21: compile it anew$/ }
 		log_lines($name) }, 30, "the log of $name"),
 		"$name: the log says what to do");
 	is(scalar(grep { !/compiled for|returned error/ } log_lines($name)), 0,
@@ -97,7 +85,7 @@ close $lane;
 $d->t()->write_file('conf/dovecot/local.d/60-version.conf',
 	"version_ignore = yes\n");
 $d->t()->restart('dovecot');
-ok($d->wait_for(sub { poke('worker'); grep { /not with version_ignore$/ }
+ok($d->wait_for(sub { grep { /not with version_ignore$/ }
 	log_lines('worker') }, 30, 'the log of the worker'),
 	'with version_ignore the worker does not run');
 

@@ -1,0 +1,75 @@
+#!/usr/bin/perl
+
+# What does not let the worker begin is said in Dovecot's log, once, though
+# Dovecot has only begun itself; when it is mended the worker begins, and
+# nobody has to ask for it.
+
+use warnings;
+use strict;
+
+use lib 't/lib';
+
+use Test::More;
+use Test::Mailportal::Dovecot;
+
+my $d = Test::Mailportal::Dovecot->new(
+	allow => [qr/mailportal-worker.*returned error/]);
+my $t = $d->t();
+my $conf = $t->env('MP_WORKER_CONFIG');
+my $state = $t->env('MP_WORKER_STATE');
+my $good = $t->read_file($conf);
+
+# nobody waits for it here
+$ENV{MP_NO_WORKER} = 1;
+
+
+sub said {
+	my ($re) = @_;
+
+	return scalar(() = ($t->read_file('log/dovecot.log') // '')
+		=~ /mailportal-worker: Error: [^\n]*$re/g);
+}
+
+
+sub begun {
+	return $d->wait_for(sub {
+		my $beat = $d->heartbeat();
+		$beat && $beat->{pid} == ($d->worker_pid() // 0);
+	}, 30, 'the worker');
+}
+
+
+# how it is broken, what is said, how it is mended
+
+my @faults = (
+	['a setting that is none', qr/worker\.conf: .*unknown name/,
+		sub { $d->_put($conf, "${good}lains = 2\n") },
+		sub { $d->_put($conf, $good) }],
+	['no file', qr/worker\.conf: No such file/,
+		sub { unlink $conf },
+		sub { $d->_put($conf, $good) }],
+	['a file where its directory should be', qr/\Q$state\E.*failed/,
+		sub { rename $state, "$state.away"; $d->_put($state, '') },
+		sub { unlink $state; rename "$state.away", $state }],
+);
+
+for my $fault (@faults) {
+	my ($what, $want, $break, $mend) = @$fault;
+
+	$t->stop('dovecot');
+	my $before = said($want);
+	$break->();
+	$t->start('dovecot');
+	ok($d->wait_for(sub { said($want) > $before }, 30, 'the log'),
+		"$what: the log says so");
+	my ($rc, $out) = $d->doveadm('mailportal', 'status');
+	like($out, $want, 'and so does doveadm');
+	my $pid = $d->worker_pid();
+
+	$mend->();
+	ok(begun(), 'it begins when that is mended');
+	is($d->worker_pid(), $pid, 'as the process that it was');
+	is(said($want) - $before, 1, 'and has said it once');
+}
+
+$d->done();
