@@ -520,7 +520,7 @@ sub journal {
 	my ($self, $id) = @_;
 	my $dir = $self->{t}->env('MP_WORKER_STATE') . "/jobs/$id";
 
-	return { map { $_ => $self->{t}->read_file("$dir/$_") }
+	return { map { $_ => scalar $self->{t}->read_file("$dir/$_") }
 		qw/ job users done / };
 }
 
