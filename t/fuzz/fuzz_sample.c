@@ -1,0 +1,75 @@
+/*
+ * Any bytes as a sample or as a backup from Redis: what is taken is written as
+ * JSON that is read again as the same.
+ */
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "mp_backup.h"
+#include "mp_sample.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+
+static void
+must(int truth)
+{
+    if (!truth) {
+        abort();
+    }
+}
+
+
+static void
+try_sample(const char *bytes, size_t size)
+{
+    struct mp_sample sample, again;
+    struct mp_json json;
+
+    if (mp_sample_parse(&sample, bytes, size, NULL) != MP_OK) {
+        return;
+    }
+
+    mp_json_init(&json);
+    mp_sample_render(&json, NULL, &sample);
+    must(json.ok);
+    must(mp_sample_parse(&again, json.bytes, json.len, NULL) == MP_OK);
+    must(memcmp(&sample, &again, sizeof(sample)) == 0);
+    mp_json_free(&json);
+}
+
+
+static void
+try_backup(const char *bytes, size_t size)
+{
+    struct mp_backup backup, again;
+    struct mp_json json;
+
+    if (mp_backup_parse(&backup, bytes, size, NULL) != MP_OK) {
+        return;
+    }
+
+    must(strchr(backup.name, '/') == NULL);
+    must(strcmp(backup.name, "..") != 0);
+
+    mp_json_init(&json);
+    mp_backup_render(&json, NULL, &backup);
+    must(json.ok);
+    must(mp_backup_parse(&again, json.bytes, json.len, NULL) == MP_OK);
+    must(strcmp(backup.name, again.name) == 0);
+    must(strcmp(backup.target, again.target) == 0);
+    must(backup.bytes == again.bytes && backup.items == again.items);
+    mp_json_free(&json);
+}
+
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    try_sample((const char *) data, size);
+    try_backup((const char *) data, size);
+
+    return 0;
+}
