@@ -130,6 +130,7 @@ static void
 mpa_log_away(struct mpa_log *log)
 {
     mp_redis_drop(log->redis);
+    mpa_trace_forget(&log->trace);
 
     for (unsigned int i = 0; i < log->count; i++) {
         log->file[i].begun = false;
@@ -206,6 +207,24 @@ mpa_log_turn(struct mpa_log_file *file)
 }
 
 
+static void
+mpa_log_expire(struct mpa_log *log)
+{
+    struct mp_health *health = log->agent->health;
+    struct mp_error err;
+
+    if (mpa_trace_expire(&log->trace, log->redis, mp_clock_msecs(), &err)
+        == MP_OK) {
+        mp_health_good(health, MPA_TROUBLE_TRACE);
+        return;
+    }
+
+    mp_health_bad(health, MPA_TROUBLE_TRACE,
+                  "old messages are not removed from the trace: %s", err.text);
+    mpa_log_away(log);
+}
+
+
 static void *
 mpa_log_run(void *arg)
 {
@@ -217,6 +236,8 @@ mpa_log_run(void *arg)
         for (unsigned int i = 0; i < log->count; i++) {
             busy = mpa_log_turn(&log->file[i]) || busy;
         }
+
+        mpa_log_expire(log);
 
         if (!busy) {
             (void) mpa_thread_sleep(&log->thread, MPA_LOG_POLL);
@@ -296,7 +317,11 @@ mpa_log_start(struct mpa *agent, void **state_r, struct mp_error *err)
     log->agent = agent;
     log->redis = mpa_redis_new(agent, "agent-log");
 
-    if (log->redis == NULL || !mpa_log_files(log)) {
+    if (log->redis == NULL || !mpa_log_files(log)
+        || !mpa_trace_init(&log->trace, agent->config.node,
+                           agent->config.trace_keep,
+                           agent->config.trace_messages))
+    {
         return mp_fail(err, MP_INTERNAL, "", "no memory");
     }
 
@@ -319,6 +344,7 @@ mpa_log_stop(void *state)
         mpa_tail_free(log->file[i].tail);
     }
 
+    mpa_trace_free(&log->trace);
     mp_redis_free(log->redis);
     free(log);
 }

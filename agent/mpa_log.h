@@ -6,9 +6,11 @@
 #include "mpa.h"
 #include "mpa_tail.h"
 #include "mpa_thread.h"
+#include "mpa_trace.h"
 
 #define MPA_LOG_LINES 10000 /* of a service and node in Redis */
 #define MPA_LOG_BATCH 1000  /* lines in a transaction */
+#define MPA_LOG_BYTES (512 << 10)
 
 enum mpa_service {
     MPA_SERVICE_POSTFIX,
@@ -35,6 +37,10 @@ struct mpa_log {
     struct mpa_log_file file[MPA_SERVICE_COUNT];
     unsigned int count;
     struct mp_keyname key[MPA_SERVICE_COUNT];
+    struct mpa_trace trace;
+
+    struct mpa_line line[MPA_LOG_BATCH]; /* of one transaction */
+    char bytes[MPA_LOG_BYTES];
 };
 
 /*

@@ -62,7 +62,6 @@ mpa_batch_add(struct mpa_batch *batch, const struct mpa_line *line,
 
     mpa_batch_send(batch, err);
     batch->of[service]++;
-    batch->lines++;
 }
 
 
@@ -136,43 +135,145 @@ mpa_batch_replies(struct mpa_batch *batch, struct mp_error *err)
 }
 
 
+/* The lines that are there, in memory of their own. */
+static enum mp_status
+mpa_batch_read(struct mpa_batch *batch, struct mp_error *err)
+{
+    struct mpa_log *log = batch->file->log;
+    unsigned int max = MPA_LOG_BATCH;
+    size_t used = 0;
+
+    if (log->trace.max < max) {
+        max = (unsigned int) log->trace.max;
+    }
+
+    while (batch->lines < max && used + MPA_TAIL_LINE <= sizeof(log->bytes)) {
+        struct mpa_line *line = &log->line[batch->lines];
+        enum mp_status status = mpa_tail_line(batch->file->tail, line, err);
+
+        if (status != MP_OK) {
+            return status;
+        }
+
+        memcpy(log->bytes + used, line->bytes, line->len);
+        line->bytes = log->bytes + used;
+        used += line->len;
+        batch->lines++;
+    }
+
+    return MP_OK;
+}
+
+
+/* What the lines tell of messages. */
+static enum mp_status
+mpa_batch_trace(struct mpa_batch *batch, redisReply **oldest_r,
+                struct mp_error *err)
+{
+    struct mpa_log *log = batch->file->log;
+    struct mp_mail_event event;
+    struct mp_logline line;
+    enum mp_status status = mpa_trace_load(&log->trace, log->redis, err);
+
+    for (unsigned int i = 0; status == MP_OK && i < batch->lines; i++) {
+        mp_logline_parse(&line, log->line[i].bytes, log->line[i].len);
+        mp_mail_event_parse(&event, &line);
+        mpa_trace_want(&log->trace, &event);
+    }
+
+    if (status == MP_OK) {
+        status = mpa_trace_fetch(&log->trace, log->redis, err);
+    }
+
+    for (unsigned int i = 0; status == MP_OK && i < batch->lines; i++) {
+        mp_logline_parse(&line, log->line[i].bytes, log->line[i].len);
+        mp_mail_event_parse(&event, &line);
+        mpa_trace_line(&log->trace, &line, &event,
+                       mp_logline_time(&line.time, batch->now));
+    }
+
+    return status == MP_OK
+             ? mpa_trace_oldest(&log->trace, log->redis, oldest_r, err)
+             : status;
+}
+
+
+struct mpa_batch_out {
+    struct mpa_batch *batch;
+    struct mp_error *err;
+};
+
+
+static void
+mpa_batch_out(void *data, struct mp_cmd *cmd)
+{
+    struct mpa_batch_out *out = data;
+    struct mpa_batch *batch = out->batch;
+
+    if (batch->status == MP_OK) {
+        batch->status = mp_redis_send(batch->file->log->redis, cmd, out->err);
+    }
+
+    if (batch->status == MP_OK) {
+        batch->sent++;
+    }
+}
+
+
+static enum mp_status
+mpa_batch_commit(struct mpa_batch *batch, struct mp_error *err)
+{
+    struct mpa_log *log = batch->file->log;
+    struct mpa_batch_out out = { batch, err };
+    redisReply *oldest = NULL;
+
+    batch->status = mpa_batch_trace(batch, &oldest, err);
+
+    mp_cmd_text(&batch->cmd, "MULTI");
+    mpa_batch_send(batch, err);
+
+    for (unsigned int i = 0; i < batch->lines; i++) {
+        mpa_batch_add(batch, &log->line[i], err);
+    }
+
+    if (batch->status == MP_OK) {
+        mpa_trace_commands(&log->trace, oldest, mpa_batch_out, &out);
+    }
+
+    mpa_batch_end(batch, err);
+
+    if (batch->status == MP_OK) {
+        batch->status = mpa_batch_replies(batch, err);
+    }
+
+    if (batch->status == MP_OK) {
+        mpa_trace_done(&log->trace, oldest);
+    }
+
+    freeReplyObject(oldest);
+
+    return batch->status;
+}
+
+
 enum mp_status
 mpa_log_batch(struct mpa_log_file *file, bool *away_r, struct mp_error *err)
 {
     struct mpa_batch batch = { .file = file };
-    enum mp_status read = MP_OK;
-    struct mpa_line line;
+    enum mp_status read, status = MP_OK;
 
     batch.now = mp_clock_msecs() / 1000;
-    mp_cmd_init(&batch.cmd);
-
-    while (batch.status == MP_OK && batch.lines < MPA_LOG_BATCH) {
-        read = mpa_tail_line(file->tail, &line, err);
-        if (read != MP_OK) {
-            break;
-        }
-
-        if (batch.lines == 0) {
-            mp_cmd_text(&batch.cmd, "MULTI");
-            mpa_batch_send(&batch, err);
-        }
-
-        mpa_batch_add(&batch, &line, err);
-    }
+    read = mpa_batch_read(&batch, err);
 
     if (batch.lines > 0) {
-        mpa_batch_end(&batch, err);
-
-        if (batch.status == MP_OK) {
-            batch.status = mpa_batch_replies(&batch, err);
-        }
+        mp_cmd_init(&batch.cmd);
+        status = mpa_batch_commit(&batch, err);
+        mp_cmd_free(&batch.cmd);
     }
 
-    mp_cmd_free(&batch.cmd);
-
-    if (batch.status != MP_OK) {
+    if (status != MP_OK) {
         *away_r = true;
-        return batch.status;
+        return status;
     }
 
     return batch.lines > 0 && read == MP_NOT_FOUND ? MP_OK : read;
