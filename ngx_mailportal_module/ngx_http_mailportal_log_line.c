@@ -144,6 +144,19 @@ ngx_http_mailportal_log_key(struct mp_keyname *key,
 }
 
 
+ngx_uint_t
+ngx_http_mailportal_log_long(const struct timespec *begin)
+{
+    struct timespec  now;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &now);
+
+    return (now.tv_sec - begin->tv_sec) * 1000
+           + (now.tv_nsec - begin->tv_nsec) / 1000000
+           >= NGX_HTTP_MAILPORTAL_LOG_MSECS;
+}
+
+
 ngx_int_t
 ngx_http_mailportal_log_id(const char *text, uint64_t *msecs, uint64_t *seq)
 {

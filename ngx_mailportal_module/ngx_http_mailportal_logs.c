@@ -53,7 +53,6 @@ static ngx_int_t ngx_http_mailportal_logs_reply(ngx_http_request_t *r,
 static ngx_int_t ngx_http_mailportal_logs_add(ngx_http_mailportal_logs_t *page,
     const ngx_http_mailportal_log_entry_t *entry,
     const struct mp_logline *line);
-static ngx_uint_t ngx_http_mailportal_logs_long(const struct timespec *begin);
 static void ngx_http_mailportal_logs_next(ngx_http_mailportal_logs_t *page,
     const ngx_http_mailportal_log_entry_t *entry);
 static ngx_uint_t ngx_http_mailportal_logs_cut(
@@ -271,7 +270,7 @@ ngx_http_mailportal_logs_reply(ngx_http_request_t *r, redisReply *reply)
 
         /* the rest is asked for again */
 
-        if (i % 16 == 15 && ngx_http_mailportal_logs_long(&begin)) {
+        if (i % 16 == 15 && ngx_http_mailportal_log_long(&begin)) {
             return ngx_http_mailportal_logs_read(r);
         }
     }
@@ -317,19 +316,6 @@ ngx_http_mailportal_logs_add(ngx_http_mailportal_logs_t *page,
     page->found++;
 
     return page->json.ok ? NGX_OK : NGX_ERROR;
-}
-
-
-static ngx_uint_t
-ngx_http_mailportal_logs_long(const struct timespec *begin)
-{
-    struct timespec  now;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &now);
-
-    return (now.tv_sec - begin->tv_sec) * 1000
-           + (now.tv_nsec - begin->tv_nsec) / 1000000
-           >= NGX_HTTP_MAILPORTAL_LOG_MSECS;
 }
 
 

@@ -46,7 +46,8 @@ typedef struct {
 } ngx_http_mailportal_log_entry_t;
 
 
-/* logs.c */
+/* log_line.c; _long() says that an event has worked long enough */
+ngx_uint_t ngx_http_mailportal_log_long(const struct timespec *begin);
 enum mp_status ngx_http_mailportal_log_filter(ngx_http_request_t *r,
     ngx_http_mailportal_log_filter_t *filter, struct mp_error *err);
 enum mp_status ngx_http_mailportal_log_nodes(

@@ -130,6 +130,19 @@ static const ngx_http_mailportal_input_t  ngx_http_mailportal_inputs[] = {
     { NGX_HTTP_GET, "logs/{service}", "query", "format", "string", 0,
       "text answers the lines as they are in the file." },
 
+    { NGX_HTTP_GET, "trace", "query", "q", "string", 0,
+      "Only messages whose sender, recipients, queue id, message id, client "
+      "or login contain this text, taken literally, in any case." },
+    { NGX_HTTP_GET, "trace", "query", "outcome", "string", 0,
+      "Only queued, delivered, deferred, greylisted, refused or bounced." },
+    { NGX_HTTP_GET, "trace", "query", "node", "string", 0,
+      "Only messages of this node." },
+    { NGX_HTTP_GET, "trace", "query", "limit", "integer", 0,
+      "Messages in a page, 1 to 500; 50 if absent. Those of one second come "
+      "together, so that a page may be longer." },
+    { NGX_HTTP_GET, "trace", "query", "cursor", "string", 0,
+      "The cursor of the page before." },
+
     { NGX_HTTP_POST, "jobs", "header", "Idempotency-Key", "string", 1,
       "1 to 128 printable characters, new for each job: the same request "
       "with the same key makes no second one." },
