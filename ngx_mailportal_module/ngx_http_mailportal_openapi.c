@@ -147,11 +147,11 @@ static const ngx_http_mailportal_input_t  ngx_http_mailportal_inputs[] = {
       "1 to 128 printable characters, new for each job: the same request "
       "with the same key makes no second one." },
     { NGX_HTTP_POST, "jobs", "query", "dry_run", "string", 0,
-      "1 counts what clear-folders would remove, and removes nothing." },
+      "1 counts what clear-folders or verify-cache-clear would remove." },
     { NGX_HTTP_POST, "jobs", "body", "action", "string", 1,
       "What is to be done." },
     { NGX_HTTP_POST, "jobs", "body", "target", "string", 0,
-      "A domain or a mailbox; all if absent." },
+      "A domain or a mailbox; all if absent. Of mailer-test: any address." },
     { NGX_HTTP_POST, "jobs", "body", "rate", "integer", 0,
       "Users a second at most, 1 to 10000; no limit if absent." },
     { NGX_HTTP_POST, "jobs", "body", "junk_days", "integer", 0,
@@ -174,6 +174,9 @@ static const ngx_http_mailportal_input_t  ngx_http_mailportal_inputs[] = {
     { NGX_HTTP_GET, "jobs/{id}/events", "header", "Last-Event-ID", "string", 0,
       "The id of the last event that you have: without a change since then "
       "it is not sent again." },
+
+    { NGX_HTTP_GET, "usage", "query", "hours", "integer", 0,
+      "How far back, 1 to 8760; 24 if absent." },
 
     { NGX_HTTP_GET, "explain", "query", "sender", "string", 1,
       "An envelope sender in any form that MAIL FROM takes, or <>." },
@@ -355,6 +358,11 @@ ngx_http_mailportal_openapi_parameters(struct mp_json *json,
     if (strstr(path, "{service}")) {
         ngx_http_mailportal_openapi_parameter(json, "service", "path",
                                           "string", 1, "postfix or dovecot");
+    }
+
+    if (strstr(path, "{name}")) {
+        ngx_http_mailportal_openapi_parameter(json, "name", "path", "string",
+                                              1, "As /backups lists it.");
     }
 
     if (strstr(path, "{id}")) {

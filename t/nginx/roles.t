@@ -11,6 +11,7 @@ use Digest::SHA qw/ sha256_hex /;
 use Test::More;
 
 use lib 't/lib';
+use JSON::PP ();
 use Test::Mailportal;
 
 my $t = Test::Mailportal->new();
@@ -50,6 +51,26 @@ my $job = $t->api(POST => '/jobs', role => 'MasterAdmin',
 like($job, qr/^[0-9a-f]{24}$/, 'there is a job');
 
 
+# A backup of this node, as its agent would have left it.
+
+my $backup = 'radicale-roles.zip';
+
+sub backup {
+	my $node = $t->env('MP_NODE');
+	my %fact = (name => $backup, node => $node, bytes => 3,
+		created_at => '2026-01-01T00:00:00Z', sha256 => '0' x 64,
+		collections => 1, items => 1, target => undef);
+
+	mkdir $t->dir() . '/data/backups';
+	$t->write_file("data/backups/$backup", 'ZIP');
+	chmod 0644, $t->dir() . "/data/backups/$backup";
+	$t->redis(HSET => 'mp:{hb}:index', "agent:$node", time);
+	$t->redis(HSET => "mp:{backup}:$node", $backup,
+		JSON::PP->new->encode(\%fact));
+	return;
+}
+
+
 sub version {
 	my $id = $t->redis('XREVRANGE', 'mp:{cfg}:log', '+', '-', 'COUNT', 1);
 
@@ -67,6 +88,7 @@ sub call {
 	$path =~ s/\{service\}/postfix/;
 	$path =~ s/\{entry\}/roles.example/;
 	$path =~ s/\{id\}/$job/;
+	$path =~ s/\{name\}/$backup/;
 	$opt{headers} = { %{ $opt{headers} // {} }, %{ $more{headers} } }
 		if $more{headers};
 	$opt{headers} //= $more{headers} // {};
@@ -121,6 +143,7 @@ for my $path (sort keys %$paths) {
 
 # refused cells first: nothing may change
 
+backup();
 my $before = $t->fingerprint();
 
 for my $who (qw/ nobody expired DomainAdmin MasterAdmin /) {
@@ -218,6 +241,7 @@ for my $who (qw/ nobody DomainAdmin MasterAdmin /) {
 		my $cookie = "$method $path" =~ /(?:POST|DELETE) .session/
 			&& $who =~ /Admin/
 			? $t->sign_in($t->credentials($who)) : $who{$who};
+		backup() if $path =~ /backups/;
 		my $res = call($cookie, $method, $path);
 		like($res->{status}, qr/^2/, "$who may $method $path")
 			or diag($res->{body});
