@@ -151,6 +151,8 @@ static void log_sent(const redisReply *reply, void *context ATTR_UNUSED)
 {
 	const char *error = worker_redis_error(reply);
 
+	if (log_state.file == NULL)
+		return;
 	if (error != NULL) {
 		if (reply != NULL) {
 			worker_problem_set(&log_state.problem,
@@ -204,6 +206,8 @@ static void log_got_place(const redisReply *reply, void *context ATTR_UNUSED)
 	struct worker_log_place place;
 	const char *text;
 
+	if (log_state.file == NULL)
+		return;
 	if (worker_redis_error(reply) != NULL) {
 		log_back();
 		return;

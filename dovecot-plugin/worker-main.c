@@ -36,44 +36,57 @@ static int worker_lock_fd = -1, worker_lanes_lock_fd = -1;
 static struct timeout *to_start, *to_lock, *to_stop;
 static const char *worker_config_path;
 static char *worker_start_problem;
-static bool worker_begun;
+static bool worker_follows, worker_begun;
 
 static void worker_connected(void *context ATTR_UNUSED)
 {
+	if (!worker_begun)
+		return;
 	worker_job_ask_all();
 	worker_publish_all();
+}
+
+/* What wants no lane: a master password must not wait for a large mailbox. */
+static void worker_follow(void)
+{
+	worker_follows = TRUE;
+	worker.redis = worker_redis_init(&worker.config, "mailportal-worker",
+					 worker_connected, NULL);
+	worker_beat_init();
+	worker_master_init();
+	worker_follow_init();
+	worker_log_init();
 }
 
 static void worker_begin(void)
 {
 	worker_begun = TRUE;
-	worker.redis = worker_redis_init(&worker.config, "mailportal-worker",
-					 worker_connected, NULL);
 	worker_job_init();
 	worker_lanes_init();
 	worker_queue_init();
-	worker_beat_init();
-	worker_master_init();
 	worker_sweep_init();
-	worker_follow_init();
-	worker_log_init();
 }
 
 static void worker_end(void)
 {
-	if (!worker_begun)
-		return;
-	worker_log_deinit();
-	worker_follow_deinit();
-	worker_sweep_deinit();
-	worker_master_deinit();
-	worker_beat_deinit();
-	worker_queue_deinit();
-	worker_redis_deinit(&worker.redis);
-	worker_lanes_deinit();
-	worker_schedule_deinit();
-	worker_job_deinit();
-	worker_publish_deinit();
+	if (worker_follows) {
+		worker_log_deinit();
+		worker_follow_deinit();
+		worker_master_deinit();
+		worker_beat_deinit();
+	}
+	if (worker_begun) {
+		worker_sweep_deinit();
+		worker_queue_deinit();
+	}
+	if (worker_follows)
+		worker_redis_deinit(&worker.redis);
+	if (worker_begun) {
+		worker_lanes_deinit();
+		worker_schedule_deinit();
+		worker_job_deinit();
+		worker_publish_deinit();
+	}
 }
 
 /* An older worker may still end, and lanes of one that was killed. */
@@ -102,8 +115,11 @@ static bool worker_lock_try(int fd)
 
 static void worker_lock(struct worker *self ATTR_UNUSED)
 {
-	if (!worker_lock_try(worker_lock_fd) ||
-	    !worker_lock_try(worker_lanes_lock_fd))
+	if (!worker_lock_try(worker_lock_fd))
+		return;
+	if (!worker_follows)
+		worker_follow();
+	if (!worker_lock_try(worker_lanes_lock_fd))
 		return;
 
 	/* the lanes take it in turn from here on */

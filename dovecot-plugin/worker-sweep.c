@@ -37,6 +37,12 @@ static struct {
 	struct timeout *to_tick;
 } sweep;
 
+/* The settings, which come while the lanes of another worker still work. */
+static struct {
+	bool known;
+	unsigned int junk_days, trash_days;
+} told;
+
 static void sweep_load(void)
 {
 	const char *text, *error, *const *args;
@@ -154,20 +160,26 @@ static void sweep_cancel(void)
 		worker_job_cancel(job, SWEEP_BY);
 }
 
-void worker_sweep_apply(const struct mp_version *version)
+static void sweep_apply(unsigned int junk_days, unsigned int trash_days)
 {
-	const struct mp_settings *set = &version->set;
-
-	if (set->clearing_junk_days == sweep.junk_days &&
-	    set->clearing_trash_days == sweep.trash_days)
+	if (junk_days == sweep.junk_days && trash_days == sweep.trash_days)
 		return;
 
-	sweep.junk_days = set->clearing_junk_days;
-	sweep.trash_days = set->clearing_trash_days;
-	sweep.due = sweep.junk_days > 0 || sweep.trash_days > 0;
+	sweep.junk_days = junk_days;
+	sweep.trash_days = trash_days;
+	sweep.due = junk_days > 0 || trash_days > 0;
 	sweep_save();
 	sweep_cancel();
 	sweep_tick(NULL);
+}
+
+void worker_sweep_apply(const struct mp_version *version)
+{
+	told.known = TRUE;
+	told.junk_days = version->set.clearing_junk_days;
+	told.trash_days = version->set.clearing_trash_days;
+	if (sweep.path != NULL)
+		sweep_apply(told.junk_days, told.trash_days);
 }
 
 void worker_sweep_init(void)
@@ -180,6 +192,8 @@ void worker_sweep_init(void)
 	sweep_load();
 	msecs = I_MAX(SWEEP_TICK_MSECS_MIN, I_MIN(msecs, SWEEP_TICK_MSECS_MAX));
 	sweep.to_tick = timeout_add(msecs, sweep_tick, NULL);
+	if (told.known)
+		sweep_apply(told.junk_days, told.trash_days);
 }
 
 void worker_sweep_deinit(void)

@@ -42,7 +42,10 @@ void worker_master_deinit(void);
 void worker_master_apply(const struct mp_version *version,
 			 void (*in_force)(uint64_t version));
 
-/* worker-sweep.c: clearing, each day and on a change; usage, now and then */
+/*
+ * worker-sweep.c: clearing, each day and on a change; usage, now and then.
+ * What is applied before _init counts from then on.
+ */
 void worker_sweep_init(void);
 void worker_sweep_deinit(void);
 void worker_sweep_apply(const struct mp_version *version);

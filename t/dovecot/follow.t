@@ -8,6 +8,7 @@ use strict;
 
 use lib 't/lib';
 
+use Fcntl qw/ :flock /;
 use Test::More;
 use Test::Mailportal::Dovecot;
 use Test::Mailportal::Dovecot::Settings qw/ settled /;
@@ -64,6 +65,9 @@ sub put_back {
 	$t->redis('XADD', $key, $_->[0], @{ $_->[1] }) for @entries;
 	return;
 }
+
+
+sub jobs { return @{ $t->redis('ZRANGE', 'mp:{jobs}:index', 0, -1) }; }
 
 
 # How often Redis was asked for the head of the settings while so many
@@ -163,6 +167,22 @@ is_in_force(1, 'and that is followed');
 is(publish('clearing.junk_days' => 1), 2, 'and what comes then');
 is_in_force(2, 'is, too');
 
+# a lane of a worker that was killed is at a large mailbox
+
+open my $lanes, '<', $t->env('MP_WORKER_STATE') . '/lanes.lock'
+	or die "lanes.lock: $!\n";
+flock $lanes, LOCK_SH or die "flock: $!\n";
+restarted();
+my $jobs = jobs();
+my $id = $d->job_push(action => 'index-rebuild');
+is(publish('clearing.junk_days' => 30), 3, 'meanwhile there is a version');
+is_in_force(3, 'which waits for no lane');
+is($d->job($id), undef, 'but a job does');
+is(scalar(() = jobs()), $jobs + 1, 'and what the settings want to be cleared');
+close $lanes;
+is($d->job_end($id)->{state}, 'done', 'until the lane is at its end');
+ok($d->wait_for(sub { jobs() == $jobs + 2 }, 30), 'and then a sweep, too');
+
 # a file that is not there, or is not ours
 
 $t->stop('dovecot');
@@ -172,7 +192,7 @@ for my $text ("garbage\n", '', "99999999999999999999999 x y\n") {
 	close $fh or die "$file: $!\n";
 	$t->start('dovecot');
 	settled($d);
-	is_in_force(2, 'a damaged file does no harm');
+	is_in_force(3, 'a damaged file does no harm');
 	$t->stop('dovecot');
 }
 
