@@ -9,9 +9,11 @@
 #include "net.h"
 #include "fd-util.h"
 #include "master-service.h"
+#include "master-service-settings.h"
 #include "common-journal.h"
 #include "common-wire.h"
 #include "lane.h"
+#include "worker-status.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -149,6 +151,20 @@ static int lane_conn_lines(struct lane_conn *conn, const char **error_r)
 	return ret;
 }
 
+/*
+ * Dovecot starts another worker at once, but one that is killed before it has
+ * begun is not followed by a third, unless somebody wants to speak with it.
+ */
+static void lane_conn_want_worker(void)
+{
+	const char *path = t_strconcat(
+		master_service_settings_get(master_service)->base_dir,
+		"/" WORKER_STATUS_SOCKET, NULL);
+	int fd = net_connect_unix(path);
+
+	i_close_fd(&fd);
+}
+
 /* FALSE: there is no connection any more */
 static bool lane_conn_read(struct lane_conn *conn)
 {
@@ -168,6 +184,7 @@ static bool lane_conn_read(struct lane_conn *conn)
 
 	/* nobody waits for what has not begun */
 	lane_conn_destroy();
+	lane_conn_want_worker();
 	return FALSE;
 }
 

@@ -2,7 +2,8 @@
 
 # What does not let the worker begin is said in Dovecot's log, once, though
 # Dovecot has only begun itself; when it is mended the worker begins, and
-# nobody has to ask for it.
+# nobody has to ask for it.  Neither has anybody when one is killed before it
+# has begun.
 
 use warnings;
 use strict;
@@ -71,5 +72,38 @@ for my $fault (@faults) {
 	is($d->worker_pid(), $pid, 'as the process that it was');
 	is(said($want) - $before, 1, 'and has said it once');
 }
+
+# killed at the first instruction, so that Dovecot holds it for a failure
+
+my $flag = $d->dir() . '/killed';
+my $program = $d->dir() . '/worker';
+$t->write_file('worker', <<"END");
+#!/bin/sh
+if test -e $flag; then
+    rm $flag
+    kill -KILL \$\$
+fi
+exec @{[$t->build()]}/mailportal-worker "\$\@"
+END
+chmod 0755, $program;
+$t->write_file('conf/dovecot/local.d/60-worker.conf', <<"END");
+service mailportal-worker {
+  executable = /usr/bin/env ASAN_OPTIONS=detect_leaks=0 $program -c $conf
+}
+END
+$t->restart('dovecot');
+ok(begun(), 'the worker begins');
+
+my ($user) = $d->add_users(1, 'start.test');
+$d->fill_maildir($user, 3);
+is($d->job_end($d->job_push(action => 'index-rebuild'))->{state}, 'done',
+	'it does a job');
+
+$t->write_file('killed', '');
+kill 'KILL', $d->worker_pid();
+ok($d->wait_for(sub { !-e $flag }, 30), 'the next one is killed too');
+ok(begun(), 'and yet there comes another');
+is($d->job_end($d->job_push(action => 'index-rebuild'))->{state}, 'done',
+	'that does jobs');
 
 $d->done();
