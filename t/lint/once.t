@@ -22,7 +22,7 @@ my @rules = (
 		$c, qr!^shared/mp_keys\.def$!, 'strings', qr/"mp:/],
 	['JSON is serialised only where the house says',
 		$c, qr!^(ngx_mailportal_module/ngx_http_mailportal_reply\.c
-			|shared/mp_\w+\.c|agent/ctl_\w+\.c)$!x, 'code', qr/\bjson_dump\w*\s*\(/],
+			|shared/mp_\w+\.c|agent/ctl_\w+\.c|agent/mpa_trace\.c)$!x, 'code', qr/\bjson_dump\w*\s*\(/],
 	['the milter answers only in mpm_answer.c',
 		$c, qr!^milter/mpm_answer\.c$!, 'code',
 		qr/\bsmfi_setm?l?reply\s*\(/],
