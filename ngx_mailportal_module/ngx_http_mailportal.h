@@ -349,6 +349,7 @@ ngx_int_t ngx_http_mailportal_job_delete(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_about_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_audit_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_logs_get(ngx_http_request_t *r);
+ngx_int_t ngx_http_mailportal_log_stream_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_trace_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_healthz_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_metrics_get(ngx_http_request_t *r);

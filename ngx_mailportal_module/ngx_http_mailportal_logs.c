@@ -352,7 +352,7 @@ ngx_http_mailportal_logs_order(const void *one, const void *two)
         return a->seq < b->seq ? -1 : 1;
     }
 
-    return a->begin < b->begin ? 1 : -1;
+    return a->begin < b->begin ? -1 : 1;
 }
 
 

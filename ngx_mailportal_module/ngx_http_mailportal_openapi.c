@@ -130,6 +130,21 @@ static const ngx_http_mailportal_input_t  ngx_http_mailportal_inputs[] = {
     { NGX_HTTP_GET, "logs/{service}", "query", "format", "string", 0,
       "text answers the lines as they are in the file." },
 
+    { NGX_HTTP_GET, "logs/{service}/stream", "query", "q", "string", 0,
+      "Only lines that contain this text, taken literally, in any case." },
+    { NGX_HTTP_GET, "logs/{service}/stream", "query", "severity", "string", 0,
+      "Only lines of debug, info, warning, error or fatal, and worse." },
+    { NGX_HTTP_GET, "logs/{service}/stream", "query", "queue_id", "string", 0,
+      "Only lines of this message." },
+    { NGX_HTTP_GET, "logs/{service}/stream", "query", "address", "string", 0,
+      "Only lines that name this mail or network address." },
+    { NGX_HTTP_GET, "logs/{service}/stream", "query", "node", "string", 0,
+      "Only lines of this node." },
+    { NGX_HTTP_GET, "logs/{service}/stream", "query", "after", "string", 0,
+      "Begins behind the line of this id; without it, with what comes." },
+    { NGX_HTTP_GET, "logs/{service}/stream", "header", "Last-Event-ID", "string",
+      0, "The id of the last event that was seen." },
+
     { NGX_HTTP_GET, "trace", "query", "q", "string", 0,
       "Only messages whose sender, recipients, queue id, message id, client "
       "or login contain this text, taken literally, in any case." },

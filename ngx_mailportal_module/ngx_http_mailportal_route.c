@@ -168,6 +168,11 @@ const ngx_http_mailportal_route_t  ngx_http_mailportal_routes[] = {
       NGX_HTTP_MAILPORTAL_MASTER, 1, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
       ngx_http_mailportal_backups_delete,
       "Remove a backup" },
+    { NGX_HTTP_GET, ngx_string("logs/{service}/stream"),
+      NGX_HTTP_MAILPORTAL_MASTER, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
+      ngx_http_mailportal_log_stream_get,
+      "New lines of the log of postfix or dovecot, as they come" },
+
     { NGX_HTTP_GET, ngx_string("trace"),
       NGX_HTTP_MAILPORTAL_MASTER, 0, NGX_HTTP_MAILPORTAL_EMPTY, 0, 0,
       ngx_http_mailportal_trace_get,
