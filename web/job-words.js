@@ -20,7 +20,40 @@ export const ACTIONS = {
     doc: 'Removes messages that have been in Junk or Trash for longer than '
       + 'the settings allow, counted from the day they were put there.',
   },
+  'radicale-backup': {
+    label: 'Back up Radicale',
+    doc: 'Writes calendars and address books to a ZIP file. Who changes them '
+      + 'meanwhile waits no longer than the copy takes.',
+    executor: 'agent',
+    all: 'All users',
+    units: ['file'],
+  },
+  'verify-cache-clear': {
+    label: 'Clear the address verification cache',
+    doc: 'Postfix forgets which addresses it has found good or bad, and asks '
+      + 'again about each of them.',
+    executor: 'agent',
+    all: 'All addresses',
+    units: ['address', 'addresses'],
+  },
+  'relayhost-test': {
+    label: 'Test the relayhost',
+    executor: 'agent',
+    all: 'The relayhost',
+    units: null,
+  },
+  'mailer-test': {
+    label: 'Test the system mailer',
+    executor: 'agent',
+    all: 'An address',
+    units: null,
+  },
 };
+
+/* The component whose nodes do it. */
+export const executorOf = ({ action }) => (
+  (ACTIONS[action] && ACTIONS[action].executor) || 'dovecot'
+);
 
 export const labelOfJob = ({ action, dry_run: dryRun }) => {
   const label = ACTIONS[action] ? ACTIONS[action].label : action;
@@ -41,18 +74,25 @@ export const STATES = {
 export const stateOf = (job) => STATES[job.state]
   || { kind: 'plain', label: job.state };
 
-export const scopeOf = ({ target }) => target || 'All mailboxes';
+export const scopeOf = ({ action, target }) => target
+  || (ACTIONS[action] && ACTIONS[action].all) || 'All mailboxes';
 
 /* The worker's own jobs are the sweeps of the settings. */
 export const isSweep = (job) => job.created_by === 'mailportal';
 export const whoOf = (job) => (isSweep(job) ? 'daily sweep' : job.created_by);
 
-/* "120 of 200 users, 3 failed" */
-export function countsOf({ total, done, failed, skipped }) {
+/* "120 of 200 users, 3 failed"; "" where there is nothing to count */
+export function countsOf({ action, total, done, failed, skipped }) {
+  const { units = ['user'] } = ACTIONS[action] || {};
+
+  if (units === null) {
+    return '';
+  }
+
   const parts = [
     done < total
-      ? `${showCount(done)} of ${plural(total, 'user')}`
-      : plural(done, 'user'),
+      ? `${showCount(done)} of ${plural(total, ...units)}`
+      : plural(done, ...units),
   ];
 
   if (failed > 0) {
@@ -80,22 +120,34 @@ const SENTENCES = {
     if (job.cancelled_by) {
       return `It is being cancelled: ${countsOf(job)}.`;
     }
-    if (job.total === 0) {
+    if (job.total === 0 && executorOf(job) === 'dovecot') {
       return 'The users are being listed.';
+    }
+    if (job.total === 0 || countsOf(job) === '') {
+      return 'It has begun.';
     }
     return `${countsOf(job)}${leftOf(job)}.${waitingOf(job)}`;
   },
-  done: (job) => `Done: ${countsOf(job)}${lastedOf(job)}.`,
+  done: (job) => `Done${afterColon(job)}${lastedOf(job)}.`,
   'done-with-failures': (job) => (
     `Done, but not for all: ${countsOf(job)}${lastedOf(job)}.`
   ),
   failed: (job) => (textOf(job)
     ? `It failed: ${textOf(job)}.`
-    : `It failed: ${countsOf(job)}.`),
+    : `It failed${afterColon(job)}.`),
   cancelled: (job) => `Cancelled by ${job.cancelled_by || 'somebody'}`
-    + `${job.total > 0 ? ` after ${countsOf(job)}` : ' before it began'}.`
+    + `${progressOf(job)}.`
     + `${job.dry_run || job.done === 0 ? '' : ' What was done stays done.'}`,
 };
+
+function progressOf(job) {
+  if (job.total === 0) {
+    return ' before it began';
+  }
+  return countsOf(job) && ` after ${countsOf(job)}`;
+}
+
+const afterColon = (job) => (countsOf(job) ? `: ${countsOf(job)}` : '');
 
 const leftOf = ({ eta }) => (eta !== null && eta > 0
   ? `, about ${about(eta)} left` : '');
@@ -155,7 +207,56 @@ const RESULTS = {
     }
     return `${what} ${where} ${messages === 1 ? 'was' : 'were'} removed.`;
   },
+  'radicale-backup': ({ bytes }) => (bytes > 0
+    ? `${showBytes(bytes)} of calendars and address books.` : null),
+  'verify-cache-clear': ({ messages }, job) => {
+    if (messages === 0) {
+      return job.state === 'done'
+        ? 'The cache is empty: nothing to clear.' : null;
+    }
+    return job.dry_run
+      ? `${plural(messages, 'address', 'addresses')} would be forgotten. `
+        + 'Nothing was changed.'
+      : `${plural(messages, 'address', 'addresses')} forgotten.`;
+  },
 };
+
+/*
+ * What was done one after the other: [{ step, text, node, bad }].  A job that
+ * failed names the step in its text, "sign in: authentication failed".
+ */
+export function stepsOf(job) {
+  const items = (job.result && job.result.items) || [];
+  const steps = items.filter(({ text }) => text)
+    .map(({ target, text, node }) => ({ step: target, text, node }));
+
+  for (const [node, { state, text }] of Object.entries(job.nodes || {})) {
+    const [, step, why] = FAILED_STEP.exec(text || '') || [];
+
+    if (state === 'failed' && step) {
+      steps.push({ step, text: why, node, bad: true });
+    }
+  }
+  return steps;
+}
+
+const FAILED_STEP = /^(resolve|connect|greeting|TLS|sign in|send): (.*)$/s;
+
+const STEPS = {
+  __proto__: null,
+  resolve: 'Name',
+  connect: 'Connection',
+  greeting: 'Greeting',
+  TLS: 'TLS',
+  'sign in': 'Sign-in',
+  send: 'Message',
+  cache: 'Cache',
+  clear: 'Clearing',
+  backup: 'Backup',
+  list: 'List',
+};
+
+export const stepLabel = (step) => STEPS[step] || step;
 
 /* "from Junk after 30 days, from Trash after a day"; "" for never. */
 export function daysOf({ junk_days: junk, trash_days: trash }) {

@@ -1,19 +1,23 @@
-/* What the servers can be told to do to mailboxes, and the jobs of it. */
+/* What the servers can be told to do, and the jobs of it. */
 
 import { html, useEffect, useState } from '../vendor/preact.js';
 import { useResource } from '../hooks.js';
 import { hasEnded } from '../jobs.js';
-import { ACTIONS } from '../job-words.js';
+import { ACTIONS, executorOf } from '../job-words.js';
 import { silentSince, useNodes } from '../nodes.js';
 import { href } from '../router.js';
 import { plural } from '../text.js';
 import { Notice } from '../ui/notice.js';
 import { PageHead } from '../ui/page.js';
 import { ActionCard } from './action-card.js';
+import { AgentCards } from './agent-cards.js';
 import { JobsTable } from './jobs-table.js';
 
 const EVERY_MSECS = 5000;
 const RECENT = 50;
+
+const MAILBOX_ACTIONS = Object.keys(ACTIONS)
+  .filter((action) => executorOf({ action }) === 'dovecot');
 
 export default function Actions({ query }) {
   const recent = useResource(`/jobs?limit=${RECENT}`, { every: EVERY_MSECS });
@@ -28,15 +32,17 @@ export default function Actions({ query }) {
 
   return html`
     <${PageHead} title="Actions">
-      Work on mailboxes that Dovecot does by itself. A job goes on when this
-      page is left, and mail is delivered and read meanwhile.
+      Work that the servers do by themselves. A job goes on when this page is
+      left, and mail is delivered and read meanwhile.
     <//>
     <${Executors} />
-    ${Object.keys(ACTIONS).map((action) => html`
+    ${MAILBOX_ACTIONS.map((action) => html`
       <${ActionCard} key=${action} action=${action} onStarted=${started}
         onEnd=${recent.reload} onHide=${hide}
         target=${query.action === action ? query.target : ''}
         jobs=${shown.filter(({ job }) => job.action === action)} />`)}
+    <${AgentCards} shown=${shown} onStarted=${started} onEnd=${recent.reload}
+      onHide=${hide} />
     <${JobsTable} changes=${changes} recent=${rows} />`;
 }
 

@@ -3,7 +3,7 @@
 import { html } from '../vendor/preact.js';
 import { useJob } from '../jobs.js';
 import {
-  daysOf, isSweep, labelOfJob, scopeOf, stateOf, whoOf,
+  daysOf, executorOf, isSweep, labelOfJob, scopeOf, stateOf, whoOf,
 } from '../job-words.js';
 import { go, href } from '../router.js';
 import { plural, showTime } from '../text.js';
@@ -57,8 +57,9 @@ function Facts({ job }) {
       <${Moment} name="Ended" at=${job.ended_at} />
       ${job.cancelled_by && html`
         <${Fact} name="Cancelled by">${job.cancelled_by}<//>`}
-      <${Fact} name="Speed">${job.rate
-        ? `at most ${plural(job.rate, 'user')} per second` : 'no limit'}<//>
+      ${executorOf(job) === 'dovecot' && html`
+        <${Fact} name="Speed">${job.rate
+          ? `at most ${plural(job.rate, 'user')} per second` : 'no limit'}<//>`}
       ${days && html`<${Fact} name="Removes">${days}<//>`}
       <${Fact} name="Number"><code>${job.id}</code><//>
     </dl>`;

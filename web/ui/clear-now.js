@@ -1,6 +1,6 @@
 /*
- * After a dry run: the same for good, with the days that it was done with.
- * Without onStarted there is no such offer.
+ * After a dry run: the same for good, as it was done with.  Without onStarted
+ * there is no such offer.
  */
 
 import { html, useState } from '../vendor/preact.js';
@@ -14,7 +14,8 @@ export function ClearNow({ job, onStarted }) {
   const [asking, setAsking] = useState(false);
   const { messages } = job.result || {};
 
-  if (!onStarted || !job.dry_run || !job.ended_at || !messages) {
+  if (!onStarted || !job.dry_run || !job.ended_at || !messages
+      || !WORDS[job.action]) {
     return null;
   }
   return html`
@@ -32,7 +33,6 @@ function Sure({ job, onStarted, onClose }) {
     onClose();
     onStarted(started, first);
   });
-  const { messages, bytes, folders } = job.result;
   const clear = () => start({
     action: job.action,
     target: job.target || undefined,
@@ -41,18 +41,45 @@ function Sure({ job, onStarted, onClose }) {
     trash_days: job.trash_days || undefined,
   });
 
+  const { title, close, label, text } = WORDS[job.action](job);
+
   return html`
-    <${Dialog} title=${`Remove ${plural(messages, 'message')} for good?`}
-      onClose=${onClose} close="Keep them" careful actions=${html`
+    <${Dialog} title=${title} onClose=${onClose} close=${close} careful
+      actions=${html`
         <button type="button" class="main" disabled=${busy} onClick=${clear}>
-          ${busy ? 'Starting…' : `Remove ${plural(messages, 'message')}`}
+          ${busy ? 'Starting…' : label}
         </button>`}>
-      <p>${scopeOf(job)}: ${showBytes(bytes)} in ${plural(folders, 'folder')},
-        ${' '}${daysOf(job)}. It was counted ${showAgo(job.ended_at)}; what has
-        become old enough since then goes too.</p>
-      ${job.state === 'cancelled' && html`
-        <p>The count is not complete, as it was cancelled: more may go.</p>`}
-      <p>It cannot be undone.</p>
+      ${text}
       ${problem && html`<${ProblemNotice} problem=${problem} />`}
     <//>`;
 }
+
+const WORDS = {
+  __proto__: null,
+  'clear-folders': (job) => ({
+    title: `Remove ${plural(job.result.messages, 'message')} for good?`,
+    close: 'Keep them',
+    label: `Remove ${plural(job.result.messages, 'message')}`,
+    text: html`
+      <p>${scopeOf(job)}: ${showBytes(job.result.bytes)} in
+        ${' '}${plural(job.result.folders, 'folder')}, ${daysOf(job)}. It was
+        counted ${showAgo(job.ended_at)}; what has become old enough since then
+        goes too.</p>
+      ${job.state === 'cancelled' && html`
+        <p>The count is not complete, as it was cancelled: more may go.</p>`}
+      <p>It cannot be undone.</p>`,
+  }),
+  'verify-cache-clear': (job) => ({
+    title: `Forget ${addresses(job)}?`,
+    close: 'Keep them',
+    label: 'Clear the cache',
+    text: html`
+      <p>They were counted ${showAgo(job.ended_at)}. Postfix is reloaded, and
+        asks again about each address. Mail goes on.</p>
+      <p>It cannot be undone.</p>`,
+  }),
+};
+
+const addresses = ({ result: { messages } }) => plural(
+  messages, 'address', 'addresses',
+);

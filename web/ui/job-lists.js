@@ -1,9 +1,11 @@
 /* What a job met, in tables: failures, drift, messages. */
 
 import { html } from '../vendor/preact.js';
-import { remedyOf } from '../job-words.js';
+import { executorOf, remedyOf, stepLabel, stepsOf } from '../job-words.js';
 import { href } from '../router.js';
-import { showBytes, showCount, showDate, showTime } from '../text.js';
+import {
+  sentence, showBytes, showCount, showDate, showTime,
+} from '../text.js';
 import { Table } from './table.js';
 
 const hasSeveral = (job) => Object.keys(job.nodes || {}).length > 1;
@@ -12,8 +14,46 @@ const againOf = ({ action }, { target }) => href('actions', {
   action, target,
 });
 
+/* What the agent did, one after the other, as it says it. */
+export function Steps({ job }) {
+  const steps = executorOf(job) === 'agent' ? stepsOf(job) : [];
+
+  if (steps.length === 0) {
+    return null;
+  }
+  return html`
+    <ol class="steps" aria-label="Steps">
+      ${steps.map(({ step, text, node, bad }, i) => html`
+        <li key=${i} data-kind=${bad ? 'bad' : 'good'}>
+          <span class="sign" aria-hidden="true">${bad ? '✕' : '✓'}</span>
+          <span><strong>${stepLabel(step)}</strong>
+            ${bad && html`<span class="hidden"> failed</span>`}${' '}
+            ${sentence(text)}${hasSeveral(job) && html`
+              <span class="muted"> at ${node}</span>`}</span>
+        </li>`)}
+    </ol>`;
+}
+
+/* What a backup has left out; why it failed as a whole is said above. */
+function LeftOut({ job, rows }) {
+  const files = (job.errors || []).filter(({ target }) => target);
+
+  return html`
+    <${List} title="Left out" job=${job} rows=${rows} all=${files}
+      count=${job.failed} columns=${[
+    { ...USER, label: 'File' },
+    {
+      id: 'text', label: 'Why', kind: 'text', cell: (row) => row.text,
+    },
+  ]} />`;
+}
+
 export function Failures({ job, rows }) {
   const errors = job.errors || [];
+
+  if (executorOf(job) === 'agent') {
+    return html`<${LeftOut} job=${job} rows=${rows} />`;
+  }
 
   return html`
     <${List} title="Failures" job=${job} rows=${rows} all=${errors}

@@ -7,14 +7,15 @@ import { html, useEffect, useRef, useState } from '../vendor/preact.js';
 import { del } from '../api.js';
 import { hasEnded, useJob } from '../jobs.js';
 import {
-  countsOf, isSweep, labelOfJob, resultOf, sayOf, scopeOf, stateOf, whoOf,
+  countsOf, executorOf, isSweep, labelOfJob, resultOf, sayOf, scopeOf,
+  stateOf, whoOf,
 } from '../job-words.js';
 import { silentSince, useSeenNodes } from '../nodes.js';
 import { href } from '../router.js';
 import { showAgo } from '../text.js';
 import { ClearNow } from './clear-now.js';
 import { Dialog } from './dialog.js';
-import { Drift, Failures, Messages } from './job-lists.js';
+import { Drift, Failures, Messages, Steps } from './job-lists.js';
 import { Badge, Loading, Notice, ProblemNotice } from './notice.js';
 import { Time } from './page.js';
 import { Progress } from './progress.js';
@@ -78,6 +79,7 @@ export function JobBody({ job, rows = Infinity, onStarted }) {
     <${Told} job=${job} />
     ${result && html`<p>${result}</p>`}
     <${Nodes} job=${job} />
+    <${Steps} job=${job} />
     <${ClearNow} job=${job} onStarted=${onStarted} />
     <${Failures} job=${job} rows=${rows} />
     <${Drift} job=${job} rows=${rows} />
@@ -110,24 +112,24 @@ function Nodes({ job }) {
           <${Progress} label=${`Progress at ${name}`} done=${node.done}
             total=${node.state === 'running' ? node.total : node.total || 1}
             kind=${barKind(node)} />
-          <span>${nodeSays(node, heartbeatOf(seen, name))}</span>
+          <span>${nodeSays(node, job, heartbeatOf(seen, job, name))}</span>
         </li>`)}
     </ul>`;
 }
 
-const heartbeatOf = (seen, name) => (seen ? seen.nodes : []).find(
-  (node) => node.component === 'dovecot' && node.node === name,
+const heartbeatOf = (seen, job, name) => (seen ? seen.nodes : []).find(
+  (node) => node.component === executorOf(job) && node.node === name,
 );
 
 /* "not seen for 3 min, waiting", "running: 3 of 20 users" */
-function nodeSays(node, heartbeat) {
+function nodeSays(node, { action }, heartbeat) {
   const since = heartbeat && !hasEnded(node) ? silentSince(heartbeat) : null;
   const parts = [
     since && `not seen for ${showAgo(since).replace(/ ago$/, '')}`,
     stateOf(node).label,
   ];
   const says = parts.filter(Boolean).join(', ');
-  const more = [node.total > 0 && countsOf(node), node.text];
+  const more = [node.total > 0 && countsOf({ ...node, action }), node.text];
 
   return [says, more.filter(Boolean).join('; ')].filter(Boolean).join(': ');
 }
@@ -186,8 +188,10 @@ function Sure({ job, onDone, onClose }) {
       actions=${html`
         <button type="button" class="main" disabled=${busy}
           onClick=${cancel}>Cancel the job</button>`}>
-      <p>${labelOfJob(job)}, ${scopeOf(job)}: ${countsOf(job)}. Each server
-        ends with the user it is at. What was done stays done.</p>
+      <p>${labelOfJob(job)}, ${scopeOf(job)}${countsOf(job)
+        && `: ${countsOf(job)}`}. ${executorOf(job) === 'dovecot'
+        ? 'Each server ends with the user it is at. What was done stays done.'
+        : 'Each server stops as soon as it can.'}</p>
       ${problem && html`<${ProblemNotice} problem=${problem} />`}
     <//>`;
 }
