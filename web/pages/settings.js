@@ -4,12 +4,16 @@ import { html } from '../vendor/preact.js';
 import { href } from '../router.js';
 import { PageHead } from '../ui/page.js';
 import { Clearing } from './clearing.js';
+import { Mailer } from './mailer.js';
 import { Master } from './master.js';
+import { Relayhost } from './relayhost.js';
 
 const GROUPS = {
   __proto__: null,
   clearing: { label: 'Junk and Trash', View: Clearing },
   'imap-master': { label: 'IMAP master password', View: Master },
+  relayhost: { label: 'Relayhost', View: Relayhost },
+  'system-mailer': { label: 'System mailer', View: Mailer },
 };
 
 export default function Settings({ params: { group } }) {
