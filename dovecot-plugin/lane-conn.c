@@ -225,13 +225,23 @@ static void lane_conn_answer(struct lane_conn *conn, const char *line)
 	o_stream_nsend(conn->output, str_data(output), str_len(output));
 }
 
+static void lane_conn_user(struct lane_conn *conn)
+{
+	char *line = array_idx_elem(&conn->queue, 0);
+
+	array_pop_front(&conn->queue);
+	T_BEGIN {
+		lane_conn_answer(conn, line);
+	}
+	T_END;
+	i_free(line);
+	lane.users++;
+}
+
 static void lane_conn_next(struct lane_conn *conn)
 {
-	char *line;
+	unsigned int users = lane.users;
 
-	/* a CANCEL, or the worker's end, may have come meanwhile */
-	if (!lane_conn_read(conn))
-		return;
 	if (array_count(&conn->queue) == 0) {
 		timeout_remove(&conn->to_next);
 		return;
@@ -240,17 +250,15 @@ static void lane_conn_next(struct lane_conn *conn)
 		lane_conn_destroy();
 		return;
 	}
-	line = array_idx_elem(&conn->queue, 0);
-	array_pop_front(&conn->queue);
-	T_BEGIN {
-		lane_conn_answer(conn, line);
-	}
-	T_END;
-	i_free(line);
+	/* a CANCEL, or the worker's end, may have come meanwhile */
+	if (!lane_conn_read(conn))
+		return;
+	if (array_count(&conn->queue) > 0)
+		lane_conn_user(conn);
 	(void)lane_conn_lock(conn, LOCK_UN);
 
 	/* so that nothing that a library keeps of its users grows for ever */
-	if (++lane.users == lane.config.lane_users)
+	if (lane.users > users && lane.users == lane.config.lane_users)
 		lane_end();
 }
 

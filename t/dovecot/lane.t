@@ -154,6 +154,32 @@ flock $fh, 8;
 like($lane->line(), qr/^1 ok/, 'and then it goes on');
 $lane->close();
 
+# a CANCEL, and the end of the worker, are seen before each user
+
+ok($d->wait_for(sub { flock $fh, 6 }, 30, 'the lock'), 'a held lock');
+$lane = lane();
+$lane->put(map { "$_ usage $user" } 1 .. 3);
+$lane->line();
+ok(!$lane->ready(0.5), 'before a user is begun');
+$lane->put('CANCEL');
+flock $fh, 8;
+is(join('|', map { $lane->line() } 1 .. 3), '1 drop|2 drop|3 drop',
+	'CANCEL comes in time');
+ok(flock($fh, 6) || $d->wait_for(sub { flock $fh, 6 }, 30, 'the lock'),
+	'the lock is free again');
+$d->remove_indexes($many[30]);
+my @left = $d->index_files($many[30]);
+$lane->put("4 resync $many[30]");
+ok(!$lane->ready(0.5), 'before another is begun');
+$lane->close();
+flock $fh, 8;
+$lane = lane();
+$lane->put("5 usage $user");
+like(($lane->lines(qr/^5 /))[-1], qr/^5 ok/, 'the worker ends');
+is(join(' ', $d->index_files($many[30])), "@left",
+	'and its user is not worked on');
+$lane->close();
+
 # after lane_users the process ends; what has not begun is dropped
 
 $d->set_worker(lane_users => 5);
