@@ -5,7 +5,6 @@
 #include "str.h"
 #include "doveadm.h"
 #include "doveadm-print.h"
-#include "ostream.h"
 #include "doveadm-private.h"
 #include "worker-status.h"
 
@@ -53,6 +52,21 @@ static int doveadm_status_read(int fd, string_t *text, const char **error_r)
 	return 0;
 }
 
+/* Line by line, for doveadm's API makes JSON of them. */
+static void doveadm_status_print(const char *text)
+{
+	const char *const *line;
+
+	doveadm_print_init(DOVEADM_PRINT_TYPE_FLOW);
+	doveadm_print_header("status", "status",
+			     DOVEADM_PRINT_HEADER_FLAG_HIDE_TITLE);
+	for (line = t_strsplit(text, "\n"); *line != NULL; line++) {
+		if (**line != '\0')
+			doveadm_print(*line);
+	}
+	doveadm_print_flush();
+}
+
 void doveadm_mailportal_status(struct doveadm_cmd_context *cctx ATTR_UNUSED)
 {
 	const char *path = t_strconcat(doveadm_settings->base_dir,
@@ -76,8 +90,5 @@ void doveadm_mailportal_status(struct doveadm_cmd_context *cctx ATTR_UNUSED)
 			t_strdup_printf("mailportal-worker %s", error));
 		return;
 	}
-	o_stream_nsend(doveadm_print_ostream, str_data(text), str_len(text));
-	/* doveadm holds it back, and does not wait for the end of it */
-	o_stream_uncork(doveadm_print_ostream);
-	o_stream_cork(doveadm_print_ostream);
+	doveadm_status_print(str_c(text));
 }

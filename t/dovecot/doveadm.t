@@ -9,10 +9,20 @@ use lib 't/lib';
 
 use Test::More;
 use File::Path qw/ make_path /;
+use IO::Socket::UNIX;
+use MIME::Base64;
+use Test::Mailportal qw/ json /;
 use Test::Mailportal::Dovecot;
 
 my %format = (maildir => 'maildir:~/Maildir', sdbox => 'sdbox:~/sdbox');
-my $d = Test::Mailportal::Dovecot->new();
+my $d = Test::Mailportal::Dovecot->new(conf => <<'END');
+service doveadm {
+  unix_listener http {
+    mode = 0600
+  }
+}
+doveadm_api_key = secret
+END
 my $serial = 0;
 
 
@@ -82,6 +92,35 @@ is($run->{rows}{$user}{Folders}, 2, 'and the others are done');
 is($run->{rows}{$user}{Messages}, 6, 'and counted');
 chmod 0700, "$bad/cur";
 
+# the same through doveadm's API, whose process outlives what is wrong
+
+
+sub api {
+	my ($command, $parameters) = @_;
+	my $body = json()->encode([[$command, $parameters, 'tag']]);
+	my $sock = IO::Socket::UNIX->new(Peer => $d->dir()
+		. '/run/dovecot/http') or die "doveadm: $!\n";
+	my $reply;
+
+	print $sock "POST /doveadm/v1 HTTP/1.1\r\nHost: d\r\n",
+		'Authorization: X-Dovecot-API ', encode_base64('secret', ''),
+		"\r\nContent-Length: ", length $body, "\r\n\r\n$body";
+	local $/;
+	$reply = <$sock>;
+	return json()->decode($reply =~ s/\A.*?\r\n\r\n//sr)->[0][1];
+}
+
+
+$user = user('sdbox', 2);
+is_deeply(api('mailportalResync', { user => $user }),
+	[{ username => $user, folders => 1, messages => 2 }],
+	'the API of doveadm');
+is(api('mailportalUsage', { user => 'nobody@api.test' })->{exitCode}, 67,
+	'says that a user is missing');
+is(api('mailportalClear', { user => $user })->{exitCode}, 64,
+	'and that an interval is');
+like(api('mailportalStatus', {})->[0]{status}, qr/^worker /, 'and the status');
+
 # where Dovecot takes for empty what it cannot read, we do not
 
 for my $format (sort keys %format) {
@@ -112,9 +151,9 @@ for my $name (qw/ one two /) {
 }
 $d->own($user);
 $run = run($d, 'usage', '-u', $user);
-my ($kib) = $d->quota($user);
+my ($kilo) = $d->quota($user);
 is($run->{rows}{$user}{Messages}, 4, 'usage: messages');
-is(int(($run->{rows}{$user}{Bytes} + 1023) / 1024), $kib, 'bytes');
+is(int(($run->{rows}{$user}{Bytes} + 1023) / 1024), $kilo, 'bytes');
 is($run->{rows}{$user}{Limit}, 1 << 30, 'the limit');
 is($run->{rows}{$user}{Scripts}, 2, 'and Sieve scripts');
 
@@ -202,6 +241,15 @@ is($run->{rows}{$other}{Before}, $run->{rows}{$other}{After},
 	'where nothing was wrong, both are the same');
 is(($m->quota($user))[1], 7, 'Dovecot has it');
 
+my ($kib) = $m->quota($user);
+$m->fill($user, 3, folder => 'Junk', size => 30000);
+my $then = time();
+cmp_ok(($m->quota($user))[0], '>', $kib + 80, 'mail in Junk counts');
+$m->wait_for(sub { time() > $then + 3 }, 30, 'the clock');
+run($m, 'clear', '-u', $user, '--junk', '1s', '--config',
+	$m->t()->env('MP_WORKER_CONFIG'));
+is(($m->quota($user))[0], $kib, 'until it is cleared');
+
 chmod 0, $m->home($user) . '/Maildir/cur' or die "chmod: $!\n";
 is(($m->stock('quota', 'recalc', '-u', $user))[0], 0,
 	"Dovecot's own command is silent when it fails");
@@ -231,6 +279,10 @@ is($run->{rows}{$user}{Limit}, 0, 'and knows no limit');
 
 # status
 
+$run = run($d, 'status');
+is($run->{rc}, 0, 'status of a worker that runs');
+like($run->{out}, qr/^worker +\Q${\$d->node()}\E\b.*\n.*^lanes +\d/ms,
+	'is what the worker says');
 $n->t()->stop('dovecot');
 $run = run($n, 'status');
 is($run->{rc}, 75, 'status without a Dovecot');
