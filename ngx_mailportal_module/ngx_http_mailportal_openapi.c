@@ -142,8 +142,8 @@ static const ngx_http_mailportal_input_t  ngx_http_mailportal_inputs[] = {
       "Only lines of this node." },
     { NGX_HTTP_GET, "logs/{service}/stream", "query", "after", "string", 0,
       "Begins behind the line of this id; without it, with what comes." },
-    { NGX_HTTP_GET, "logs/{service}/stream", "header", "Last-Event-ID", "string",
-      0, "The id of the last event that was seen." },
+    { NGX_HTTP_GET, "logs/{service}/stream", "header", "Last-Event-ID",
+      "string", 0, "The id of the last event that was seen." },
 
     { NGX_HTTP_GET, "trace", "query", "q", "string", 0,
       "Only messages whose sender, recipients, queue id, message id, client "
