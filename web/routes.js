@@ -55,6 +55,14 @@ export const routes = [
     load: () => import('./pages/job.js'),
   },
   {
+    path: 'backups',
+    group: 'Server',
+    label: 'Backups',
+    title: 'Backups',
+    roles: MASTER,
+    load: () => import('./pages/backups.js'),
+  },
+  {
     path: 'settings/:group',
     group: 'Server',
     label: 'Settings',
@@ -62,6 +70,14 @@ export const routes = [
     title: 'Settings',
     roles: MASTER,
     load: () => import('./pages/settings.js'),
+  },
+  {
+    path: 'usage',
+    group: 'Server',
+    label: 'Usage',
+    title: 'Usage',
+    roles: MASTER,
+    load: () => import('./pages/usage.js'),
   },
   {
     path: 'nodes',
@@ -86,6 +102,14 @@ export const routes = [
     title: 'Audit log',
     roles: MASTER,
     load: () => import('./pages/audit.js'),
+  },
+  {
+    path: 'about',
+    group: 'Server',
+    label: 'About',
+    title: 'About',
+    roles: MASTER,
+    load: () => import('./pages/about.js'),
   },
 ];
 

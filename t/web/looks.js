@@ -12,7 +12,8 @@ const AXE = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
 const PAGES = [
   'thresholds', 'lists/blacklist', 'lists/whitelist', 'lists/blacklist/paste',
   'explain?sender=x%40spam.example&score=4', 'nodes', 'history', 'actions',
-  'settings/clearing', 'settings/imap-master', 'audit',
+  'settings/clearing', 'settings/imap-master', 'settings/relayhost',
+  'settings/system-mailer', 'audit', 'usage', 'backups', 'about',
 ];
 
 run(async (portal) => {
