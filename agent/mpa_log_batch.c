@@ -15,8 +15,27 @@ struct mpa_batch {
     unsigned int lines;
     unsigned int of[MPA_SERVICE_COUNT];
     int64_t now;
+    char time[48]; /* of the line before, and what it is */
+    size_t time_len;
+    int64_t at;
     enum mp_status status;
 };
+
+
+/* Most lines are of the second of the one before. */
+static int64_t
+mpa_batch_time(struct mpa_batch *batch, const struct mp_span *time)
+{
+    if (batch->time_len == 0 || time->len != batch->time_len
+        || memcmp(time->bytes, batch->time, time->len) != 0)
+    {
+        batch->time_len = time->len <= sizeof(batch->time) ? time->len : 0;
+        memcpy(batch->time, time->bytes, batch->time_len);
+        batch->at = mp_logline_time(time, batch->now);
+    }
+
+    return batch->at;
+}
 
 
 static void
@@ -51,7 +70,7 @@ mpa_batch_add(struct mpa_batch *batch, const struct mpa_line *line,
     }
 
     mp_cmd_texts(cmd, "XADD", file->log->key[service].text, "*", "t", NULL);
-    mp_cmd_number(cmd, mp_logline_time(&parsed.time, batch->now));
+    mp_cmd_number(cmd, mpa_batch_time(batch, &parsed.time));
     mp_cmd_text(cmd, "l");
     mp_cmd_add(cmd, line->bytes, line->len);
 
@@ -189,7 +208,7 @@ mpa_batch_trace(struct mpa_batch *batch, redisReply **oldest_r,
         mp_logline_parse(&line, log->line[i].bytes, log->line[i].len);
         mp_mail_event_parse(&event, &line);
         mpa_trace_line(&log->trace, &line, &event,
-                       mp_logline_time(&line.time, batch->now));
+                       mpa_batch_time(batch, &line.time));
     }
 
     return status == MP_OK
