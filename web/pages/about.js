@@ -61,7 +61,7 @@ const columnsOf = (api) => [
   },
   {
     id: 'component',
-    label: 'Component',
+    label: 'Program',
     sort: ({ component }) => component,
     cell: ({ component }) => component,
   },
