@@ -9,6 +9,7 @@ use lib 't/lib';
 
 use Test::More;
 use File::Path qw/ make_path /;
+use File::Temp qw/ tempdir /;
 use IO::Socket::UNIX;
 use MIME::Base64;
 use Test::Mailportal qw/ json /;
@@ -263,8 +264,16 @@ $m->t()->down();
 
 # without the quota plugin the commands are there all the same
 
-my $n = Test::Mailportal::Dovecot->new(only => ['dovecot'],
-	conf => "mail_plugins =\n");
+my $elsewhere = tempdir(CLEANUP => 1, DIR => $ENV{MP_TMP} // '/tmp');
+my $n = Test::Mailportal::Dovecot->new(only => ['dovecot'], conf => <<"END");
+mail_plugins =
+
+userdb {
+  driver = static
+  args = uid=5000 gid=5000 mail=maildir:$elsewhere/%n allow_all_users=yes
+}
+END
+chown 5000, 5000, $elsewhere;
 ($user) = $n->add_users(1, 'plain.test');
 $n->fill($user, 2);
 $run = run($n, 'recalc', '-u', $user);
@@ -276,6 +285,21 @@ is($run->{rc}, 0, 'usage without it') or diag($run->{out});
 is($run->{rows}{$user}{Messages}, 2, 'counts messages');
 cmp_ok($run->{rows}{$user}{Bytes}, '>', 200, 'and bytes');
 is($run->{rows}{$user}{Limit}, 0, 'and knows no limit');
+
+# mail need not be at home, and there need not be a home
+
+my ($away) = $n->add_users(['away@plain.test'],
+	mail => "maildir:$elsewhere/%n");
+for my $name ($away, 'homeless@nowhere.test') {
+	$n->copy_home($user, 'u9@plain.test');
+	my ($local) = split /@/, $name;
+	rename $n->home('u9@plain.test') . '/Maildir', "$elsewhere/$local"
+		or die "$local: $!\n";
+	$run = run($n, 'resync', '-u', $name);
+	is($run->{rows}{$name}{Messages}, 2, "the mail of $name")
+		or diag($run->{out});
+}
+ok(!-e $n->home($away), 'and none is made');
 
 # status
 
