@@ -72,6 +72,15 @@ export const routes = [
     load: () => import('./pages/settings.js'),
   },
   {
+    path: 'logs/:service',
+    group: 'Server',
+    label: 'Logs',
+    menu: 'logs/postfix',
+    title: 'Server logs',
+    roles: MASTER,
+    load: () => import('./pages/logs.js'),
+  },
+  {
     path: 'usage',
     group: 'Server',
     label: 'Usage',

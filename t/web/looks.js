@@ -14,6 +14,7 @@ const PAGES = [
   'explain?sender=x%40spam.example&score=4', 'nodes', 'history', 'actions',
   'settings/clearing', 'settings/imap-master', 'settings/relayhost',
   'settings/system-mailer', 'audit', 'usage', 'backups', 'about',
+  'logs/postfix',
 ];
 
 run(async (portal) => {
