@@ -20,6 +20,7 @@
 #define MASTER_FILE_MAX 4096
 #define MASTER_FILE_MODE 0640
 #define MASTER_RETRY_MSECS 500
+#define MASTER_FLUSH_RETRY_MSECS 2000
 
 /* The clock may be set while the password waits for its end. */
 #define MASTER_TICK_MSECS 1000
@@ -33,11 +34,13 @@
 static struct {
 	char *path;
 	struct worker_master_file file; /* as it is on disk */
+	struct stat st;			/* of it, when it was made */
 
 	/* what is wanted, and who waits for it */
 	struct mp_version version; /* number 0: only what the file says */
 	void (*in_force)(uint64_t version);
 	bool expired;
+	bool closed; /* though it is wanted otherwise */
 
 	bool flushed; /* Dovecot has forgotten who could before */
 
@@ -170,6 +173,8 @@ static bool master_make(struct worker_master_file *file, const char *hash,
 		return FALSE;
 	}
 	master.file = *file;
+	if (stat(master.path, &master.st) < 0)
+		i_zero(&master.st);
 	master.flushed = FALSE;
 	return TRUE;
 }
@@ -215,11 +220,15 @@ static void master_flush(void)
 		worker_problem_set(&master.problem,
 				   "Dovecot's auth does not forget the master "
 				   "password that was in force before");
-		master_after(MASTER_RETRY_MSECS, master_flush);
+		master_after(MASTER_FLUSH_RETRY_MSECS, master_flush);
 		return;
 	}
 
 	master.flushed = TRUE;
+	if (master.closed) {
+		master_after(MASTER_RETRY_MSECS, master_begin);
+		return;
+	}
 	worker_problem_clear(&master.problem);
 	master.in_force = NULL;
 	if (master.version.number == 0)
@@ -240,17 +249,21 @@ static void master_made(void)
 
 /* The password */
 
+/* What is wanted is not to be had: nobody signs in, and it is tried again. */
 static void master_close(const char *why)
 {
 	struct worker_master_file file;
 	const char *error;
 
-	/* not in force, and not to be had either */
 	i_zero(&file);
-	if (!master_make(&file, NULL, NULL, &error))
-		why = error;
-	worker_problem_set(&master.problem, "%s", why);
-	master_after(MASTER_RETRY_MSECS, master_begin);
+	master.closed = TRUE;
+	if (master_make(&file, NULL, NULL, &error)) {
+		worker_problem_set(&master.problem, "%s", why);
+		master_made();
+	} else {
+		worker_problem_set(&master.problem, "%s", error);
+		master_after(MASTER_RETRY_MSECS, master_begin);
+	}
 }
 
 static void master_put(const char *hash)
@@ -372,6 +385,7 @@ static void master_begin(void)
 	timeout_remove(&master.to_next);
 	master.turn++;
 	master.expired = master_is_expired();
+	master.closed = FALSE;
 
 	if (master.version.number == 0)
 		master_begin_file();
@@ -382,9 +396,21 @@ static void master_begin(void)
 		master_put(NULL);
 }
 
+/* Somebody has removed it, or put another one there. */
+static bool master_is_changed(void)
+{
+	struct stat st;
+
+	return stat(master.path, &st) < 0 || st.st_ino != master.st.st_ino ||
+	       st.st_mtime != master.st.st_mtime ||
+	       st.st_size != master.st.st_size;
+}
+
 static void master_tick(void *context ATTR_UNUSED)
 {
-	if (master_is_expired() != master.expired)
+	if (master_is_expired() != master.expired ||
+	    (master.version.number > 0 && master.flushed &&
+	     master_is_changed()))
 		master_begin();
 }
 

@@ -152,6 +152,17 @@ ok($d->wait_for(sub { !@{ $d->heartbeat()->{problems} } }, 20, 'no problem'),
 	'and then there is no problem');
 ok(refused($d, $master, $one) && may($d, $master, $two), 'and in force');
 
+for my $how (sub { unlink $file }, sub { $t->write_file(
+	'data/worker/master.passwd', "masteradmin:{PLAIN}x\n") })
+{
+	my $text = $t->read_file($file);
+	$how->();
+	ok($d->wait_for(sub { ($t->read_file($file) // '') eq $text }, 20),
+		'a file that was removed or changed is made anew');
+	ok($d->wait_for(sub { may($d, $master, $two) }, 20), 'and works');
+	ok(refused($d, $master, 'x'), 'and no other does');
+}
+
 # a worker that ends at the worst moment, and what Redis says then
 
 $version = patch($d, imap_master => { password => $one });
@@ -192,6 +203,24 @@ ok(refused($d, $master, $one), 'nobody');
 secret($fields{hash});
 ok($d->wait_for(sub { may($d, $master, $one) }, 20, 'the right one'),
 	'until Redis has it again');
+
+$t->redis('DEL', 'mp:{sec}:log');
+unlink $file;
+ok($d->wait_for(sub { ($t->read_file($file) // '') =~ $name_only }, 20,
+	'nobody'), 'a password that is nowhere any more');
+ok($d->wait_for(sub { refused($d, $master, $one) }, 20, 'nobody'),
+	'is forgotten by Dovecot, too');
+secret($fields{hash});
+ok($d->wait_for(sub { may($d, $master, $one) }, 20, 'the right one'),
+	'until it is there again');
+
+# without Dovecot's cache
+
+$t->write_file('conf/dovecot/local.d/60-cache.conf', "auth_cache_size = 0\n");
+$d->reload();
+set(password => $two);
+ok(refused($d, $master, $one), 'without a cache: the old password is dead');
+ok(may($d, $master, $two), 'and the new one works');
 
 # each login, once, in the audit and in the counter
 

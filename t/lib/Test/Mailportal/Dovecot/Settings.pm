@@ -79,32 +79,48 @@ sub settled {
 # "ok", or what the server said; of IMAP or POP3.
 
 sub login {
+	my ($d, @who) = @_;
+
+	return _answer(_begin($d, @who));
+}
+
+
+# All is sent at once, so that several can wait side by side.
+
+sub _begin {
 	my ($d, $protocol, $user, $password, $host) = @_;
-	my $sock = IO::Socket::IP->new(PeerHost => $host // '127.0.0.1',
+	my $try = { who => "$protocol $user " . ($host // '127.0.0.1') };
+
+	$try->{sock} = IO::Socket::IP->new(PeerHost => $host // '127.0.0.1',
 		PeerPort => $d->t()->port($protocol), Timeout => 60)
-		or return "connect: $@";
-	my @say = $protocol eq 'imap'
-		? ("a LOGIN \"$user\" \"$password\"", 'b LOGOUT')
-		: ("USER $user", "PASS $password", 'QUIT');
-	my $answer = '';
+		or return { answer => "connect: $@" };
+	$try->{sock}->print($protocol eq 'imap'
+		? "a LOGIN \"$user\" \"$password\"\r\nb LOGOUT\r\n"
+		: "USER $user\r\nPASS $password\r\nQUIT\r\n");
+	$try->{last} = $protocol eq 'imap' ? qr/^a / : qr/^(?:-|\+OK Logged)/;
+
+	return $try;
+}
+
+
+sub _answer {
+	my ($try) = @_;
+	my ($sock, $answer) = ($try->{sock}, '');
+
+	return $try->{answer} if exists $try->{answer};
 
 	local $SIG{ALRM} = sub { die "no answer to a login\n" };
 	alarm 60;
-	readline $sock;
-	while (my $line = shift @say) {
-		print $sock "$line\r\n";
-		last unless @say;
-		do {
-			$answer = readline($sock) // 'the connection ended';
-		} while ($answer =~ /^\* (?!BYE)/);
-	}
+	do {
+		$answer = readline($sock) // 'the connection ended';
+	} while ($answer !~ $try->{last} && !eof $sock);
 	1 while defined readline $sock;
 	alarm 0;
 
 	$answer =~ s/\s+\z//;
-	$IN{"$protocol $user " . ($host // '127.0.0.1')}++
-		if $answer =~ /^(?:a OK|\+OK)/;
-	return $answer =~ /^(?:a OK|\+OK)/ ? 'ok' : $answer;
+	return $answer unless $answer =~ /^(?:a OK|\+OK)/;
+	$IN{ $try->{who} }++;
+	return 'ok';
 }
 
 
@@ -119,12 +135,11 @@ sub may {
 # Two tries of each protocol, for what is remembered a second long.
 
 sub refused {
-	my ($d, $user, $password, @host) = @_;
-	my @said = map { login($d, $_, $user, $password, @host) }
-		(qw/ imap pop3 /) x 2;
+	my ($d, @who) = @_;
+	my @tries = map { _begin($d, $_, @who) } (qw/ imap pop3 /) x 2;
 
 	return !grep { !/AUTHENTICATIONFAILED|\[AUTH\]|AUTHORIZATIONFAILED/ }
-		@said;
+		map { _answer($_) } @tries;
 }
 
 
