@@ -89,7 +89,7 @@ my $audit = wait_for(sub {
 	return $log =~ /throttled/ ? $log : undef;
 }, 10);
 unlike($audit, qr/\Q$as_name/, 'the audit log does not have it');
-like($audit, qr/session\.create target - result $_/, "but that it was $_")
+like($audit, qr/session\.create target - from \S+ result $_/, "but that it was $_")
 	for qw/ credentials throttled /;
 
 
