@@ -88,6 +88,19 @@ is(join(' ', grep { my $body = $described{$_}{requestBody};
 ok($described{'patch /settings'}{responses}{$_},
 	"a PATCH of the settings can be a $_") for 412, 415, 422, 428, 503;
 ok($described{'post /session'}{responses}{429}, 'a sign-in can be a 429');
+my $post = $described{'post /jobs'};
+ok($post->{responses}{$_}, "a job can be a $_") for 409, 422, 428, 503, 504;
+is(join(' ', map { "$_->{in} $_->{name} $_->{required}" }
+	@{ $post->{parameters} }),
+	'header Idempotency-Key 1 query dry_run 0', 'with what it takes');
+my $body = $post->{requestBody}{content}{'application/json'}{schema};
+is(join(' ', sort keys %{ $body->{properties} }),
+	'action junk_days rate target trash_days', 'and the members of its body');
+is("@{ $body->{required} }", 'action', 'of which one is needed');
+is(join(' ', map { $_->{name} }
+	@{ $described{'get /jobs/{id}/events'}{parameters} }),
+	'id Last-Event-ID', 'its events go on where they were');
+
 ok($api->{components}{schemas}{Problem}{properties}{code},
 	'a problem is described once');
 
