@@ -17,6 +17,8 @@ use Time::HiRes qw/ sleep /;
 my $d = Test::Mailportal::Dovecot->new(quota => 'maildir:User quota',
 	worker => { lanes => 2 });
 my $t = $d->t();
+
+quiet($d);
 my @users = $d->add_users(120, 'many.test');
 
 $d->fill_maildir(\@users, 2);

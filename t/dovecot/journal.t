@@ -14,6 +14,8 @@ use Test::Mailportal::Worker;
 
 my $d = Test::Mailportal::Dovecot->new(worker => { lanes => 2 });
 my $t = $d->t();
+
+quiet($d);
 my @users = $d->add_users(60, 'some.test');
 my $users = 60;
 

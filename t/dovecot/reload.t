@@ -14,6 +14,8 @@ use Test::Mailportal::Worker;
 my $d = Test::Mailportal::Dovecot->new(quota => 'maildir:User quota',
 	worker => { lanes => 2 });
 my $t = $d->t();
+
+quiet($d);
 my @users = $d->add_users(150, 'many.test');
 
 $d->fill_maildir([@users[0 .. 3]], 2);

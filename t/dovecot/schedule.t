@@ -14,6 +14,8 @@ use Test::Mailportal::Worker;
 
 my $d = Test::Mailportal::Dovecot->new(worker => { lanes => 1 });
 my $t = $d->t();
+
+quiet($d);
 my @users = $d->add_users(30, 'many.test');
 my ($other) = $d->add_users(['other@other.test']);
 

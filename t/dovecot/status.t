@@ -13,8 +13,11 @@ use Test::Mailportal::Worker;
 
 my $d = Test::Mailportal::Dovecot->new(worker => { lanes => 2 });
 my $t = $d->t();
+
+quiet($d);
 my @users = $d->add_users(20, 'some.test');
-my ($node, $pid) = ($d->node(), $d->wait_for(sub { $d->worker_pid() }, 20));
+my $node = $d->node();
+my $pid = $d->worker_pid();
 
 $d->fill_maildir([$users[0]], 1);
 $d->wait_for(sub { status($d) =~ /^queue +ok$/m }, 20, 'the queue');

@@ -15,6 +15,8 @@ use Test::Mailportal::Worker;
 my $d = Test::Mailportal::Dovecot->new(
 	allow => [qr/auth.*killed with signal 9/]);
 my $t = $d->t();
+
+quiet($d);
 my $long = 'x' x 320 . '@odd.test';
 my @odd = $d->add_users(["b\xffd\@odd.test", $long, 'y' x 3000 . '@odd.test',
 	'o.k@odd.test']);

@@ -10,7 +10,7 @@ use Exporter 'import';
 use Time::HiRes qw/ sleep /;
 
 our @EXPORT = qw/ state journal_file done_lines once_each status busy
-	hold release hold_redis resume_redis push_raw /;
+	hold release quiet hold_redis resume_redis push_raw /;
 
 
 sub state { my ($d) = @_; return $d->t()->env('MP_WORKER_STATE'); }
@@ -88,6 +88,17 @@ sub release {
 
 	unlink $d->root($user) . '/dovecot-uidlist.lock';
 	return;
+}
+
+
+# The worker's first look at the usage of all mailboxes is over, and will not
+# be repeated when it is killed: no lane is at work but for what a test wants.
+
+sub quiet {
+	my ($d) = @_;
+
+	return $d->wait_for(sub { -s state($d) . '/sweep' }, 30,
+		'the first look at the usage of mailboxes');
 }
 
 
