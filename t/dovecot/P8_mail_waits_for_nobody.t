@@ -54,6 +54,27 @@ sub stands {
 }
 
 
+# A wait that ends by itself would not be seen above: so nobody but the worker
+# may speak with Redis at all.
+
+sub connections {
+	my $list = $d->redis('CLIENT', 'LIST');
+
+	return scalar(() = $list =~ /\buser=mp-dovecot\b/g);
+}
+
+
+my $before = connections();
+my @open = map { $d->imap($_) } @names[0, -1];
+$_->messages('INBOX') for @open;
+like($d->deliver($names[0]), qr/^250/, 'mail is delivered and read');
+is(connections(), $before, 'without a connection to Redis');
+like($d->redis('CLIENT', 'LIST'), qr/\buser=mp-dovecot\b/,
+	'which the worker has');
+unlike($d->redis('CLIENT', 'LIST'), qr/\buser=(?!mp-(?:dovecot|api|ops)\b)/,
+	'nor under another name');
+$_->logout() for @open;
+
 # with a job that works on the same mailboxes all the time
 
 my $id = $d->begin('index-rebuild', rate => 20);
