@@ -311,7 +311,7 @@ sub table {
 	my @rows = map { my $cpu = $_->{raw}{cpu_us}; [
 		$_->{what}, _number($_->{value}) . " $_->{unit}", $_->{floor},
 		$_->{floor} eq '-' ? '' : $_->{ok} ? 'ok' : 'MISSED',
-		ref $cpu ? sprintf('%.2f: %s', $_->{raw}{cpu_ratio} // 0,
+		$cpu && grep({ $_ } values %$cpu) ? sprintf('%.2f: %s', $_->{raw}{cpu_ratio} // 0,
 			join ', ', map { sprintf '%s %.1f us', $_, $cpu->{$_} }
 			sort keys %$cpu) : '',
 	] } @{ $self->{results} };
