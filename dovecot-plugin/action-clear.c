@@ -348,8 +348,12 @@ int action_clear(struct mail_user *user, const struct action_request *request,
 		clear_find(&clear, rule);
 	clear_find_below_trash(&clear);
 	array_foreach_modifiable(&clear.folders, folder) {
-		if (folder->rules != 0)
+		if (folder->rules == 0)
+			continue;
+		T_BEGIN {
 			clear_folder(&clear, folder);
+		}
+		T_END;
 	}
 	return action_errors_return(&clear.errors, error_r);
 }

@@ -36,9 +36,12 @@ int action_folders_list(struct mail_user *user,
 struct mailbox *
 action_folder_alloc(const struct action_folder *folder, bool readonly);
 
-/* What went wrong in several folders: the first is said, the rest counted. */
+/*
+ * What went wrong in several folders: the first is said, the rest counted.
+ * Each folder may have a data stack frame of its own.
+ */
 struct action_errors {
-	const char *first; /* in the data stack */
+	char *first;
 	unsigned int count;
 };
 
@@ -46,9 +49,8 @@ void action_errors_add(struct action_errors *errors, const char *what,
 		       const char *error);
 /* A folder that is gone meanwhile is no error. */
 void action_errors_add_box(struct action_errors *errors, struct mailbox *box);
-/* 0 without errors, else -1 with error_r */
-int action_errors_return(const struct action_errors *errors,
-			 const char **error_r);
+/* Frees them; 0 if there were none, else -1 with error_r. */
+int action_errors_return(struct action_errors *errors, const char **error_r);
 
 int action_recalc(struct mail_user *user, struct action_result *result,
 		  const char **error_r);

@@ -37,8 +37,12 @@ int action_resync(struct mail_user *user, struct action_result *result,
 	if (action_folders_list(user, &folders, &error) < 0)
 		action_errors_add(&errors, "the list of folders", error);
 	array_foreach(&folders, folder) {
-		if (folder->selectable)
+		if (!folder->selectable)
+			continue;
+		T_BEGIN {
 			action_resync_folder(folder, result, &errors);
+		}
+		T_END;
 	}
 	return action_errors_return(&errors, error_r);
 }

@@ -38,8 +38,12 @@ static void action_usage_folders(struct mail_user *user,
 	if (action_folders_list(user, &folders, &error) < 0)
 		action_errors_add(errors, "the list of folders", error);
 	array_foreach(&folders, folder) {
-		if (folder->selectable)
+		if (!folder->selectable)
+			continue;
+		T_BEGIN {
 			action_usage_folder(folder, result, errors);
+		}
+		T_END;
 	}
 }
 

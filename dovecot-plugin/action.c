@@ -8,21 +8,22 @@ void action_errors_add(struct action_errors *errors, const char *what,
 		       const char *error)
 {
 	if (errors->count++ == 0) {
-		errors->first = t_strdup_printf("%s: %s", what,
+		errors->first = i_strdup_printf("%s: %s", what,
 						action_log_explain(error));
 	}
 }
 
-int action_errors_return(const struct action_errors *errors,
-			 const char **error_r)
+int action_errors_return(struct action_errors *errors, const char **error_r)
 {
 	if (errors->count == 0)
 		return 0;
-	*error_r = errors->first;
-	if (errors->count > 1) {
+	if (errors->count == 1) {
+		*error_r = t_strdup(errors->first);
+	} else {
 		*error_r = t_strdup_printf("%s (and %u more)", errors->first,
 					   errors->count - 1);
 	}
+	i_free(errors->first);
 	return -1;
 }
 

@@ -46,7 +46,8 @@ struct action_result {
 	uint64_t bytes;
 	uint64_t limit;
 	uint64_t sieve;
-	/* of ACTION_CLEAR: called for each message; NULL for nobody */
+	/* of ACTION_CLEAR: called for each message, in a data stack frame of
+	   its folder; NULL for nobody */
 	void (*message)(const struct action_message *message, void *context);
 	void *context;
 };

@@ -226,24 +226,33 @@ lane_conn_write_down(const struct lane_request *request, string_t *output)
 		i_error("%s", error);
 }
 
+static void lane_conn_refuse(const struct lane_request *request,
+			     string_t *output, const char *error)
+{
+	struct lane_answer answer;
+
+	i_error("a request is refused: %s", error);
+	i_zero(&answer);
+	answer.status = LANE_FAIL;
+	answer.text = error;
+	lane_wire_put_answer(output, request->seq, &answer);
+}
+
 static void lane_conn_answer(struct lane_conn *conn, const char *line)
 {
+	/* it grows in other frames of the data stack */
+	string_t *output = str_new(default_pool, 1024);
 	struct lane_request request;
-	struct lane_answer answer;
-	string_t *output = t_str_new(256);
 	const char *error;
 
 	if (lane_wire_get_request(line, &request, &error) > 0) {
 		lane_work(&request, output);
 		lane_conn_write_down(&request, output);
 	} else {
-		i_error("a request is refused: %s", error);
-		i_zero(&answer);
-		answer.status = LANE_FAIL;
-		answer.text = error;
-		lane_wire_put_answer(output, request.seq, &answer);
+		lane_conn_refuse(&request, output, error);
 	}
 	o_stream_nsend(conn->output, str_data(output), str_len(output));
+	str_free(&output);
 }
 
 static void lane_conn_user(struct lane_conn *conn)

@@ -154,6 +154,27 @@ flock $fh, 8;
 like($lane->line(), qr/^1 ok/, 'and then it goes on');
 $lane->close();
 
+# memory does not grow with the number of users
+
+my %memory;
+$lane = lane();
+$lane->line();
+for my $round (1 .. 12) {
+	for my $name (@many) {
+		$lane->put(map { "1 $_ $name" } qw/ resync recalc usage /);
+		$lane->line() for 1 .. 3;
+	}
+	$memory{$round} = (sort { $b <=> $a } map { $d->memory($_) }
+		$d->lane_pids())[0];
+}
+SKIP: {
+	skip('sanitizers take memory', 2) if $d->t()->build() =~ /sanitize/;
+	cmp_ok($memory{12}, '<', $memory{4} + 512,
+		"the memory stays: $memory{4} KiB, then $memory{12}");
+	cmp_ok($memory{12}, '<', 16 * 1024, 'and is less than 16 MiB');
+}
+$lane->close();
+
 # a CANCEL, and the end of the worker, are seen before each user
 
 ok($d->wait_for(sub { flock $fh, 6 }, 30, 'the lock'), 'a held lock');
