@@ -218,6 +218,28 @@ mp_record_count(const struct mp_record *record)
 }
 
 
+/* A mailbox that none of Dovecot's nodes has; each has done what it could. */
+static bool
+mp_record_has_nobody(const struct mp_record *record)
+{
+    const struct mp_action_row *row = &mp_action_table[record->job.action];
+
+    if (strchr(record->job.target, '@') == NULL
+        || strcmp(row->executor, "dovecot") != 0)
+    {
+        return false;
+    }
+
+    for (unsigned int i = 0; i < record->node_count; i++) {
+        if (record->node[i].progress.total > 0) {
+            return false;
+        }
+    }
+
+    return true;
+}
+
+
 enum mp_job_state
 mp_record_state(const struct mp_record *record)
 {
@@ -249,7 +271,7 @@ mp_record_state(const struct mp_record *record)
         return MP_JOB_CANCELLED;
     }
 
-    if (census.in[MP_JOB_FAILED] == total) {
+    if (census.in[MP_JOB_FAILED] == total || mp_record_has_nobody(record)) {
         return MP_JOB_FAILED;
     }
 

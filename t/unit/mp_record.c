@@ -303,6 +303,46 @@ the_state_is_that_of_all_nodes(void **state)
 
 
 static void
+a_mailbox_that_no_node_has_fails_the_job(void **state)
+{
+#define ONE(action, target)                                                   \
+    "{\"id\":\"" ID "\",\"action\":\"" action "\",\"target\":\"" target       \
+    "\",\"rate\":0,\"dry_run\":false,\"junk_days\":0,\"trash_days\":0,"       \
+    "\"nodes\":[\"mx1\",\"mx2\"],\"created_by\":\"ann\","                     \
+    "\"created_at\":\"2026-01-31T12:00:00Z\",\"request_id\":\"\"}"
+#define NOBODY                                                                \
+    "{\"state\":\"done\",\"total\":0,\"done\":0,\"failed\":0,"                \
+    "\"skipped\":0,\"drifted\":0,\"bytes_before\":0,\"bytes_after\":0,"       \
+    "\"folders\":0,\"messages\":0,\"bytes\":0,\"eta\":0,"                     \
+    "\"started_at\":null,\"ended_at\":null,\"text\":null}"
+
+    static const struct {
+        const char *job;
+        const char *second;
+        enum mp_job_state state;
+    } rows[] = {
+        { ONE("quota-recalc", "a@b.test"), NOBODY, MP_JOB_FAILED },
+        { ONE("quota-recalc", "a@b.test"), IN("done"), MP_JOB_DONE },
+        { ONE("quota-recalc", "b.test"), NOBODY, MP_JOB_DONE },
+        { ONE("quota-recalc", ""), NOBODY, MP_JOB_DONE },
+        { ONE("radicale-backup", "a@b.test"), NOBODY, MP_JOB_DONE },
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct mp_record record;
+
+        assert_int_equal(
+            read_record(&record, TEXTS("job", rows[i].job),
+                        TEXTS("n:mx1", NOBODY, "n:mx2", rows[i].second), NULL),
+            MP_OK);
+        assert_int_equal(mp_record_state(&record), rows[i].state);
+    }
+}
+
+
+static void
 a_job_for_nobody_is_queued_until_it_is_cancelled(void **state)
 {
     struct mp_record record;
@@ -456,6 +496,7 @@ main(void)
         cmocka_unit_test(what_is_not_valid_is_left_out),
         cmocka_unit_test(more_nodes_than_a_job_has_are_left_out),
         cmocka_unit_test(the_state_is_that_of_all_nodes),
+        cmocka_unit_test(a_mailbox_that_no_node_has_fails_the_job),
         cmocka_unit_test(a_job_for_nobody_is_queued_until_it_is_cancelled),
         cmocka_unit_test(numbers_are_summed_and_the_slowest_node_counts),
         cmocka_unit_test(the_eta_is_known_when_each_node_knows_it),
