@@ -24,6 +24,7 @@ typedef struct {
     char                   node[NGX_HTTP_MAILPORTAL_BACKUPS_NODES]
                                [MP_NODE_SIZE];
     struct mp_backup       found;
+    ngx_str_t              uri;
 } ngx_http_mailportal_backups_t;
 
 
@@ -43,6 +44,7 @@ static ngx_int_t ngx_http_mailportal_backups_one(ngx_http_request_t *r,
     ngx_http_mailportal_backups_t *backups, redisReply *reply);
 static ngx_int_t ngx_http_mailportal_backups_send(ngx_http_request_t *r,
     ngx_http_mailportal_backups_t *backups);
+static void ngx_http_mailportal_backups_redirect(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mailportal_backups_drop(ngx_http_request_t *r,
     ngx_http_mailportal_backups_t *backups);
 static ngx_int_t ngx_http_mailportal_backups_dropped(ngx_http_request_t *r,
@@ -315,12 +317,30 @@ ngx_http_mailportal_backups_send(ngx_http_request_t *r,
 
     ngx_http_mailportal_audit(r, "backup.download", backups->name, MP_OK);
 
-    /* it is the core's now, and we have ended our part of it */
+    backups->uri = uri;
+
+    /* who called us still needs the request, which the core may end */
+
+    r->write_event_handler = ngx_http_mailportal_backups_redirect;
+
+    return ngx_http_post_request(r, NULL) == NGX_OK
+           ? NGX_AGAIN : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
+/* it is the core's from here on, and we have ended our part of it */
+
+static void
+ngx_http_mailportal_backups_redirect(ngx_http_request_t *r)
+{
+    ngx_str_t                       uri;
+    ngx_http_mailportal_backups_t  *backups;
+
+    backups = ngx_http_mailportal_ctx(r)->data;
+    uri = backups->uri;
 
     (void) ngx_http_internal_redirect(r, &uri, NULL);
     ngx_http_finalize_request(r, NGX_DONE);
-
-    return NGX_AGAIN;
 }
 
 
