@@ -126,6 +126,14 @@ for my $format (qw/ sdbox maildir /) {
 	is($job->{failed}, 0, 'for anybody');
 }
 
+# ASan must be the first library of a program, and so must the other clock
+
+if ($t->build() =~ /sanitize/) {
+	$d->done();
+	exit;
+}
+
+
 # The same mailboxes when time has gone by: by the lanes' clock all of it was
 # saved long ago, also where only the file's own time says so.
 

@@ -38,7 +38,8 @@ sub done_with_all {
 		. "in hand $twice were done again");
 	is_deeply($d->journal($id), { job => undef, users => undef,
 		done => undef }, 'nothing of it is left on the disk')
-		if $d->wait_for(sub { !defined $d->journal($id)->{job} }, 10,
+		if $d->wait_for(sub { !grep { defined }
+			values %{ $d->journal($id) } }, 30,
 			'the end of the journal');
 	return;
 }
