@@ -199,7 +199,8 @@ for my $hash ("$fields{hash}\nx:{PLAIN}x", "$fields{hash}:x", '{PLAIN}x',
 ok($d->wait_for(sub { grep { /does not have the master password/ }
 	@{ ($d->heartbeat() // {})->{problems} } }, 20, 'a problem'),
 	'and is a problem');
-ok(refused($d, $master, $one), 'nobody');
+ok($d->wait_for(sub { refused($d, $master, $one) }, 20, 'nobody'),
+	'then nobody is let in');
 secret($fields{hash});
 ok($d->wait_for(sub { may($d, $master, $one) }, 20, 'the right one'),
 	'until Redis has it again');
