@@ -306,14 +306,24 @@ sub failed {
 }
 
 
+# Both sides of a ratio by processor time; only ratio() measures that.
+
+sub _by_cpu {
+	my ($raw) = @_;
+	my $cpu = ref $raw eq 'HASH' ? $raw->{cpu_us} : undef;
+
+	return '' unless ref $cpu eq 'HASH' && grep { $_ } values %$cpu;
+	return sprintf '%.2f: %s', $raw->{cpu_ratio} // 0, join ', ',
+		map { sprintf '%s %.1f us', $_, $cpu->{$_} } sort keys %$cpu;
+}
+
+
 sub table {
 	my ($self) = @_;
-	my @rows = map { my $cpu = $_->{raw}{cpu_us}; [
+	my @rows = map { [
 		$_->{what}, _number($_->{value}) . " $_->{unit}", $_->{floor},
 		$_->{floor} eq '-' ? '' : $_->{ok} ? 'ok' : 'MISSED',
-		$cpu && grep({ $_ } values %$cpu) ? sprintf('%.2f: %s', $_->{raw}{cpu_ratio} // 0,
-			join ', ', map { sprintf '%s %.1f us', $_, $cpu->{$_} }
-			sort keys %$cpu) : '',
+		_by_cpu($_->{raw}),
 	] } @{ $self->{results} };
 
 	unshift @rows, [qw/ what measured floor verdict /, 'by processor time'];
