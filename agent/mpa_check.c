@@ -94,6 +94,7 @@ mpa_check(struct mpa *agent, const char *file)
     wrong += mpa_check_file("key_file", config->key_file);
     wrong += mpa_check_file("postfix_log", config->postfix_log);
     wrong += mpa_check_file("dovecot_log", config->dovecot_log);
+    wrong += mpa_check_file("milter_log", config->milter_log);
     wrong += mpa_check_file("postfix_config", config->postfix_config);
     wrong += mpa_check_file("radicale_folder", config->radicale_folder);
     wrong += mpa_check_redis(agent);

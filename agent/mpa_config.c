@@ -33,6 +33,9 @@ const struct mp_conf_row mpa_config_rows[] = {
         "Log file of Postfix. Empty follows none."),
     ROW(dovecot_log, TEXT, "/var/log/mail.log",
         "Log file of Dovecot, which may be the same. Empty follows none."),
+    ROW(milter_log, TEXT, "",
+        "Log file of mailportal-milter, where it has one of its own. Empty "
+        "follows none."),
     ROW(trace_keep, MSECS, "7d",
         "How long the story of a message can be found."),
     ROW(trace_messages, NUMBER, "20000",
@@ -80,6 +83,7 @@ mpa_config_check(struct mpa_config *config, struct mp_error *err)
         { "backup_dir", config->backup_dir },
         { "postfix_log", config->postfix_log },
         { "dovecot_log", config->dovecot_log },
+        { "milter_log", config->milter_log },
     };
 
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {

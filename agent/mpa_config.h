@@ -20,6 +20,7 @@ struct mpa_config {
 
     char *postfix_log;
     char *dovecot_log;
+    char *milter_log;
     unsigned int trace_keep;
     unsigned int trace_messages;
 

@@ -9,16 +9,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MPA_LOG_DOVECOT 1
-#define MPA_LOG_ROTATED 2
+#define MPA_LOG_ROTATED 4
 
 
 enum mp_status
 mpa_op_open_log(const struct mpa_config *config, uint32_t arg,
                 int64_t *value_r, int *fd_r, struct mp_error *err)
 {
-    const char *path = (arg & MPA_LOG_DOVECOT) != 0 ? config->dovecot_log
-                                                    : config->postfix_log;
+    const char *const logs[MPA_LOG_ROTATED] = { config->postfix_log,
+                                                config->dovecot_log,
+                                                config->milter_log, "" };
+    const char *path = logs[arg & (MPA_LOG_ROTATED - 1)];
     char name[4096];
     struct stat st;
     int fd;

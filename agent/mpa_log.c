@@ -19,12 +19,25 @@
 #define MPA_LOG_RETRY 1000
 #define MPA_LOG_OPEN  5000 /* the helper may take so long */
 
-#define MPA_LOG_ROTATED 2 /* of OPEN_LOG */
+#define MPA_LOG_ROTATED 4 /* of OPEN_LOG */
 
 
 static const char *const mpa_log_names[] = {
     [MPA_SERVICE_POSTFIX] = "postfix",
     [MPA_SERVICE_DOVECOT] = "dovecot",
+    [MPA_SERVICE_MILTER] = "milter",
+};
+
+static const char *const mpa_log_titles[] = {
+    [MPA_SERVICE_POSTFIX] = "Postfix",
+    [MPA_SERVICE_DOVECOT] = "Dovecot",
+    [MPA_SERVICE_MILTER] = MP_MAIL_MILTER,
+};
+
+static const unsigned int mpa_log_troubles[] = {
+    [MPA_SERVICE_POSTFIX] = MPA_TROUBLE_LOG_POSTFIX,
+    [MPA_SERVICE_DOVECOT] = MPA_TROUBLE_LOG_DOVECOT,
+    [MPA_SERVICE_MILTER] = MPA_TROUBLE_LOG_MILTER,
 };
 
 
@@ -66,8 +79,7 @@ mpa_log_bad(struct mpa_log_file *file, const struct mp_error *err)
     mp_health_bad(file->log->agent->health, file->trouble,
                   "the log of %s is not followed: %s",
                   file->both ? "Postfix and Dovecot"
-                  : file->service == MPA_SERVICE_POSTFIX ? "Postfix"
-                                                         : "Dovecot",
+                             : mpa_log_titles[file->service],
                   err->text);
 }
 
@@ -256,7 +268,7 @@ mpa_log_add(struct mpa_log *log, enum mpa_service service, bool both)
         .open = mpa_log_open,
         .data = file,
         .first = MPA_LOG_LINES,
-        .classes = both ? MPA_SERVICE_COUNT : 1,
+        .classes = both ? MPA_SERVICE_KEPT : 1,
         .class = both ? mpa_log_class : NULL,
     };
     char part[MP_NODE_SIZE + 32];
@@ -267,8 +279,7 @@ mpa_log_add(struct mpa_log *log, enum mpa_service service, bool both)
     file->log = log;
     file->service = service;
     file->both = both;
-    file->trouble = service == MPA_SERVICE_POSTFIX ? MPA_TROUBLE_LOG_POSTFIX
-                                                   : MPA_TROUBLE_LOG_DOVECOT;
+    file->trouble = mpa_log_troubles[service];
     file->tail = mpa_tail_new(&options);
     log->count++;
 
@@ -285,7 +296,7 @@ mpa_log_files(struct mpa_log *log)
     char part[MP_NODE_SIZE + 16];
     bool ok = true;
 
-    for (unsigned int i = 0; i < MPA_SERVICE_COUNT; i++) {
+    for (unsigned int i = 0; i < MPA_SERVICE_KEPT; i++) {
         (void) snprintf(part, sizeof(part), "%s:%s", mpa_log_names[i],
                         config->node);
         ok = mp_key_name(&log->key[i], MP_KEY_LOG, part) && ok;
@@ -297,6 +308,10 @@ mpa_log_files(struct mpa_log *log)
 
     if (config->dovecot_log[0] != '\0' && !both) {
         ok = mpa_log_add(log, MPA_SERVICE_DOVECOT, false) && ok;
+    }
+
+    if (config->milter_log[0] != '\0') {
+        ok = mpa_log_add(log, MPA_SERVICE_MILTER, false) && ok;
     }
 
     return ok;

@@ -12,13 +12,17 @@
 #define MPA_LOG_BATCH 1000  /* lines in a transaction */
 #define MPA_LOG_BYTES (512 << 10)
 
+/* Lines of the first two are kept; the milter's tell of messages only. */
 enum mpa_service {
     MPA_SERVICE_POSTFIX,
     MPA_SERVICE_DOVECOT,
+    MPA_SERVICE_MILTER,
     MPA_SERVICE_COUNT
 };
 
-/* One file; it is of one service, or of both. */
+#define MPA_SERVICE_KEPT MPA_SERVICE_MILTER
+
+/* One file; it is of one service, or of Postfix and Dovecot. */
 struct mpa_log_file {
     struct mpa_log *log;
     struct mpa_tail *tail;
@@ -36,7 +40,7 @@ struct mpa_log {
     struct mpa_thread thread;
     struct mpa_log_file file[MPA_SERVICE_COUNT];
     unsigned int count;
-    struct mp_keyname key[MPA_SERVICE_COUNT];
+    struct mp_keyname key[MPA_SERVICE_KEPT];
     struct mpa_trace trace;
 
     struct mpa_line line[MPA_LOG_BATCH]; /* of one transaction */

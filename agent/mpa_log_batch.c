@@ -13,7 +13,7 @@ struct mpa_batch {
     struct mp_cmd cmd;
     unsigned int sent; /* commands, MULTI and EXEC among them */
     unsigned int lines;
-    unsigned int of[MPA_SERVICE_COUNT];
+    unsigned int of[MPA_SERVICE_KEPT];
     int64_t now;
     char time[48]; /* of the line before, and what it is */
     size_t time_len;
@@ -63,6 +63,10 @@ mpa_batch_add(struct mpa_batch *batch, const struct mpa_line *line,
     struct mp_cmd *cmd = &batch->cmd;
     struct mp_logline parsed;
 
+    if (file->service == MPA_SERVICE_MILTER) {
+        return;
+    }
+
     mp_logline_parse(&parsed, line->bytes, line->len);
 
     if (file->both) {
@@ -91,7 +95,7 @@ mpa_batch_end(struct mpa_batch *batch, struct mp_error *err)
     char text[MPA_PLACE_SIZE];
     struct mpa_place place;
 
-    for (unsigned int i = 0; i < MPA_SERVICE_COUNT; i++) {
+    for (unsigned int i = 0; i < MPA_SERVICE_KEPT; i++) {
         if (batch->of[i] > 0) {
             mp_cmd_texts(&batch->cmd, "XTRIM", file->log->key[i].text,
                          "MAXLEN", "=", NULL);
@@ -184,6 +188,25 @@ mpa_batch_read(struct mpa_batch *batch, struct mp_error *err)
 }
 
 
+/* The milter's own file has neither its name nor times. */
+static void
+mpa_batch_parse(const struct mpa_log_file *file, const struct mpa_line *line,
+                struct mp_logline *parsed_r, struct mp_mail_event *event_r)
+{
+    static const char milter[] = MP_MAIL_MILTER;
+
+    mp_logline_parse(parsed_r, line->bytes, line->len);
+
+    if (file->service == MPA_SERVICE_MILTER) {
+        memset(parsed_r, 0, sizeof(*parsed_r));
+        parsed_r->process = (struct mp_span){ milter, sizeof(milter) - 1 };
+        parsed_r->text = (struct mp_span){ line->bytes, line->len };
+    }
+
+    mp_mail_event_parse(event_r, parsed_r);
+}
+
+
 /* What the lines tell of messages. */
 static enum mp_status
 mpa_batch_trace(struct mpa_batch *batch, redisReply **oldest_r,
@@ -195,8 +218,7 @@ mpa_batch_trace(struct mpa_batch *batch, redisReply **oldest_r,
     enum mp_status status = mpa_trace_load(&log->trace, log->redis, err);
 
     for (unsigned int i = 0; status == MP_OK && i < batch->lines; i++) {
-        mp_logline_parse(&line, log->line[i].bytes, log->line[i].len);
-        mp_mail_event_parse(&event, &line);
+        mpa_batch_parse(batch->file, &log->line[i], &line, &event);
         mpa_trace_want(&log->trace, &event);
     }
 
@@ -205,8 +227,7 @@ mpa_batch_trace(struct mpa_batch *batch, redisReply **oldest_r,
     }
 
     for (unsigned int i = 0; status == MP_OK && i < batch->lines; i++) {
-        mp_logline_parse(&line, log->line[i].bytes, log->line[i].len);
-        mp_mail_event_parse(&event, &line);
+        mpa_batch_parse(batch->file, &log->line[i], &line, &event);
         mpa_trace_line(&log->trace, &line, &event,
                        mpa_batch_time(batch, &line.time));
     }

@@ -138,6 +138,7 @@ void
 mpa_trace_want(struct mpa_trace *trace, const struct mp_mail_event *event)
 {
     mpa_trace_want_name(trace, 'q', &event->queue_id);
+    mpa_trace_want_name(trace, 'r', &event->queue_id);
     mpa_trace_want_name(trace, 's', &event->session);
 }
 
@@ -414,7 +415,10 @@ mpa_trace_drop(struct mpa_trace *trace, struct mp_redis *redis,
 }
 
 
-/* What Dovecot was given by others than Postfix is asked for by nobody. */
+/*
+ * What Dovecot was given by others than Postfix is asked for by nobody, nor
+ * has every message a line of the milter's.
+ */
 static enum mp_status
 mpa_trace_sweep(struct mpa_trace *trace, struct mp_redis *redis,
                 int64_t now_msecs, struct mp_error *err)
@@ -432,7 +436,7 @@ mpa_trace_sweep(struct mpa_trace *trace, struct mp_redis *redis,
 
     json_object_foreach_safe(trace->open, next, name, value)
     {
-        if (name[0] != 'd') {
+        if (strchr("drv", name[0]) == NULL) {
             continue;
         }
 

@@ -14,8 +14,10 @@
  * one transaction change; so a crash leaves no message half told.
  *
  * open is what a line may name: "q<queue id>" of a message that is in the
- * queue and "s<session>" of a delivery to Dovecot, both to the id of a
- * document; and "d<session>" to a folder, when Dovecot's line came first.
+ * queue, "r<queue id>" of one that has left it and "s<session>" of a delivery
+ * to Dovecot, all to the id of a document; "d<session>" to a folder, when
+ * Dovecot's line came first, and "v<queue id>" to a line of the milter's that
+ * did.  What waits for a line does so for a minute or two.
  */
 struct mpa_trace {
     char node[64];
@@ -35,7 +37,7 @@ struct mpa_trace {
     json_t *changed; /* of open: the new value, or null */
     json_t *clients; /* process to what it said of a connection */
     json_t *refused; /* process to the id of what it refused */
-    json_t *waiting; /* names of folders that nobody asked for so far */
+    json_t *waiting; /* names that nobody asked for so far */
     uint64_t serial;
     int64_t next_expiry;
     int64_t next_sweep;

@@ -117,6 +117,14 @@ mpa_trace_named(const struct mpa_trace *trace, char kind,
 }
 
 
+static json_t *
+mpa_event(const char *at, const struct mp_logline *line)
+{
+    return json_pack("{ss so so}", "at", at, "process",
+                     mpa_text(&line->process), "text", mpa_text(&line->text));
+}
+
+
 static void
 mpa_trace_touch(struct mpa_trace *trace, json_t *doc,
                 const struct mpa_line_in *in)
@@ -127,10 +135,7 @@ mpa_trace_touch(struct mpa_trace *trace, json_t *doc,
     (void) json_object_set_new(trace->dirty, mpa_get(doc, "id"), json_true());
 
     if (json_array_size(events) < MPA_EVENTS_MAX) {
-        (void) json_array_append_new(
-            events, json_pack("{ss so so}", "at", in->at, "process",
-                              mpa_text(&in->line->process), "text",
-                              mpa_text(&in->line->text)));
+        (void) json_array_append_new(events, mpa_event(in->at, in->line));
     }
 }
 
@@ -253,6 +258,16 @@ mpa_trace_sum(json_t *doc)
 }
 
 
+/* That a list refused it is in Postfix's line. */
+static void
+mpa_trace_listed(json_t *doc, const struct mp_mail_event *event)
+{
+    mpa_set(doc, "verdict", &event->verdict);
+    mpa_set(doc, "rule", &event->rule);
+    mpa_set(doc, "entry", &event->entry);
+}
+
+
 static void
 mpa_trace_refused(struct mpa_trace *trace, json_t *doc,
                   const struct mpa_line_in *in, bool whole)
@@ -280,6 +295,7 @@ mpa_trace_refused(struct mpa_trace *trace, json_t *doc,
         mpa_set_text(doc, "outcome", outcome);
         mpa_set(doc, "reply", &event->reply);
         (void) json_object_set_new(doc, "milter", json_boolean(event->milter));
+        mpa_trace_listed(doc, event);
     }
 
     mpa_trace_touch(trace, doc, in);
@@ -403,12 +419,112 @@ mpa_trace_client(struct mpa_trace *trace, const struct mpa_line_in *in)
     (void) json_object_del(trace->clients, pid);
 
     if (in->event->kind == MP_MAIL_CONNECT) {
-        (void) json_object_set_new(
-            trace->clients, pid,
-            json_pack("{ss so so}", "at", in->at, "process",
-                      mpa_text(&in->line->process), "text",
-                      mpa_text(&in->line->text)));
+        (void) json_object_set_new(trace->clients, pid,
+                                   mpa_event(in->at, in->line));
     }
+}
+
+
+/* Where the milter's word belongs: before what Postfix did of it. */
+static size_t
+mpa_verdict_place(const json_t *events)
+{
+    size_t i;
+
+    for (i = 0; i < json_array_size(events); i++) {
+        const json_t *event = json_array_get(events, i);
+        const char *process = strrchr(mpa_get(event, "process"), '/');
+
+        if ((process != NULL && strcmp(process, "/qmgr") == 0)
+            || strstr(mpa_get(event, "text"), ": milter-reject: ") != NULL)
+        {
+            break;
+        }
+    }
+
+    return i;
+}
+
+
+/* A line without a time is of that of its neighbour. */
+static void
+mpa_trace_verdict(struct mpa_trace *trace, json_t *doc,
+                  const struct mp_logline *line,
+                  const struct mp_mail_event *event, const char *at)
+{
+    json_t *events = json_object_get(doc, "events");
+    size_t i = mpa_verdict_place(events);
+    const char *then = mpa_get(json_array_get(events, i), "at");
+
+    mpa_set(doc, "verdict", &event->verdict);
+    mpa_set(doc, "rule", &event->rule);
+    mpa_set(doc, "entry", &event->entry);
+    mpa_set(doc, "score", &event->score);
+    (void) json_object_set_new(trace->dirty, mpa_get(doc, "id"), json_true());
+
+    if (line->time.len == 0) {
+        at = *then != '\0' ? then : mpa_get(doc, "last");
+    }
+
+    if (json_array_size(events) < MPA_EVENTS_MAX) {
+        (void) json_array_insert_new(events, i, mpa_event(at, line));
+    }
+}
+
+
+/* The milter's line may come before Postfix's, or when the message left. */
+static void
+mpa_trace_judged(struct mpa_trace *trace, const struct mpa_line_in *in)
+{
+    const struct mp_span *queue_id = &in->event->queue_id;
+    const char *id = mpa_trace_named(trace, 'q', queue_id);
+    const struct mp_span *line = &in->line->text;
+    json_t *doc, *text;
+
+    if (id == NULL) {
+        id = mpa_trace_named(trace, 'r', queue_id);
+    }
+
+    doc = id != NULL ? json_object_get(trace->docs, id) : NULL;
+
+    if (json_is_object(doc) && json_object_get(doc, "verdict") == NULL) {
+        mpa_trace_verdict(trace, doc, in->line, in->event, in->at);
+        mpa_trace_name(trace, 'r', queue_id, NULL);
+        return;
+    }
+
+    text = json_stringn(line->bytes, line->len);
+
+    if (text != NULL) {
+        mpa_trace_name(trace, 'v', queue_id, json_string_value(text));
+        json_decref(text);
+    }
+}
+
+
+/* What the milter has said of a message that now begins. */
+static void
+mpa_trace_waiting(struct mpa_trace *trace, json_t *doc,
+                  const struct mpa_line_in *in)
+{
+    static const char milter[] = MP_MAIL_MILTER;
+    const struct mp_span *queue_id = &in->event->queue_id;
+    const char *text = mpa_trace_named(trace, 'v', queue_id);
+    struct mp_logline line = { .process = { milter, sizeof(milter) - 1 } };
+    struct mp_mail_event event;
+
+    if (text == NULL) {
+        return;
+    }
+
+    line.text = (struct mp_span){ text, strlen(text) };
+    mp_mail_event_parse(&event, &line);
+
+    if (event.kind == MP_MAIL_VERDICT) {
+        mpa_trace_verdict(trace, doc, &line, &event, in->at);
+    }
+
+    mpa_trace_name(trace, 'v', queue_id, NULL);
 }
 
 
@@ -424,11 +540,9 @@ mpa_trace_queued(struct mpa_trace *trace, const struct mpa_line_in *in)
         mpa_trace_name(trace, 'q', &event->queue_id, NULL);
     }
 
-    /* the milter's line may come late, and of something else in its place */
     doc = mpa_trace_of(trace, in,
                        event->kind != MP_MAIL_OTHER
-                           && event->kind != MP_MAIL_REMOVED
-                           && event->kind != MP_MAIL_VERDICT);
+                           && event->kind != MP_MAIL_REMOVED);
     if (doc == NULL) {
         return;
     }
@@ -440,6 +554,8 @@ mpa_trace_queued(struct mpa_trace *trace, const struct mpa_line_in *in)
         mpa_set(doc, "client_name", &event->client_name);
         mpa_set(doc, "client", &event->client);
         mpa_set(doc, "login", &event->login);
+        mpa_trace_name(trace, 'r', &event->queue_id, NULL);
+        mpa_trace_waiting(trace, doc, in);
         break;
 
     case MP_MAIL_MESSAGE_ID:
@@ -460,14 +576,13 @@ mpa_trace_queued(struct mpa_trace *trace, const struct mpa_line_in *in)
         mpa_set_text(doc, "outcome", "bounced");
         break;
 
-    case MP_MAIL_VERDICT:
-        mpa_set(doc, "verdict", &event->verdict);
-        mpa_set(doc, "rule", &event->rule);
-        mpa_set(doc, "score", &event->score);
-        break;
-
     case MP_MAIL_REMOVED:
         mpa_trace_name(trace, 'q', &event->queue_id, NULL);
+
+        if (json_object_get(doc, "verdict") == NULL) {
+            mpa_trace_name(trace, 'r', &event->queue_id, mpa_get(doc, "id"));
+        }
+
         break;
 
     default:
@@ -511,6 +626,10 @@ mpa_trace_line(struct mpa_trace *trace, const struct mp_logline *line,
 
     case MP_MAIL_STORED:
         mpa_trace_stored(trace, &in);
+        break;
+
+    case MP_MAIL_VERDICT:
+        mpa_trace_judged(trace, &in);
         break;
 
     case MP_MAIL_REFUSED:

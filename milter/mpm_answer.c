@@ -48,7 +48,8 @@ mpm_answer_blocked(SMFICTX *ctx, const char *entry, size_t len)
     }
 
     name[len] = '\0';
-    (void) snprintf(text, sizeof(text), "Sender domain %s is blocked", name);
+    (void) snprintf(text, sizeof(text),
+                    MP_REPLY_BLOCKED "%s" MP_REPLY_BLOCKED_END, name);
 
     return mpm_reply(ctx, SMFIS_REJECT, text);
 }

@@ -140,12 +140,15 @@ mpm_judge_mail(struct mpm_milter *milter, struct mpm_session *session,
 
     session->open = true;
     session->kind = match.kind;
+    (void) snprintf(session->entry, sizeof(session->entry), "%s",
+                    match.kind != MP_LIST_NONE ? domain.text + match.start
+                                               : "");
     session->collect = match.kind == MP_LIST_NONE && session->settings != NULL
                     && (milter->config.source == MPM_SOURCE_RSPAMD
                         || milter->config.source == MPM_SOURCE_SPAMD);
 
-    if (session->kind == MP_LIST_NONE
-        && milter->config.source != MPM_SOURCE_NONE) {
+    if (session->kind != MP_LIST_NONE
+        || milter->config.source != MPM_SOURCE_NONE) {
         mpm_take_macro(session->host, sizeof(session->host), ctx,
                        "{client_name}");
         (void) mpm_bytes_add(&session->sender, sender, strlen(sender) + 1);
@@ -155,7 +158,7 @@ mpm_judge_mail(struct mpm_milter *milter, struct mpm_session *session,
 }
 
 
-/* A message that is not scanned: nothing is said of it. */
+/* A message that is not scanned: nothing is said of it to others. */
 static sfsistat
 mpm_take_unscanned(struct mpm_milter *milter, struct mpm_session *session,
                    SMFICTX *ctx)
@@ -182,6 +185,22 @@ mpm_greylist(struct mpm_milter *milter, struct mpm_session *session,
     };
 
     return mpm_grey_ask(milter->grey, &who);
+}
+
+
+/* In the form of a scan, for whoever reads the log. */
+static void
+mp_log_white(const struct mpm_session *session, const char *queue_id)
+{
+    const struct mpm_settings *settings = session->settings;
+
+    mp_log(MP_LOG_INFO,
+           "%.32s: from [%s] %.*s: %s by %s %s, score none, settings version "
+           "%" PRIu64,
+           queue_id != NULL ? queue_id : "NOQUEUE", session->client,
+           MPM_LOGGED, session->sender.len > 0 ? session->sender.bytes : "",
+           mp_verdict_name(MP_PASS), mp_rule_name(MP_RULE_WHITELIST),
+           session->entry, settings != NULL ? settings->version.number : 0);
 }
 
 
@@ -308,6 +327,7 @@ mpm_judge_end(struct mpm_milter *milter, struct mpm_session *session,
 
     if (session->kind == MP_LIST_WHITE) {
         mpm_stat_count(milter->stat, MPM_COUNT_WHITELIST);
+        mp_log_white(session, mpm_macro(ctx, "i"));
         return mpm_take_unscanned(milter, session, ctx);
     }
 

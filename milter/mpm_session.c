@@ -59,6 +59,7 @@ mpm_session_reset(struct mpm_session *session)
     session->settings = NULL;
     session->open = false;
     session->kind = MP_LIST_NONE;
+    session->entry[0] = '\0';
     session->collect = false;
     session->whole = true;
     session->body = false;

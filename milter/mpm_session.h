@@ -22,6 +22,7 @@ struct mpm_session {
     /* of the message */
     bool open; /* MAIL was accepted and its end is to come */
     enum mp_list_kind kind;
+    char entry[MP_DOMAIN_MAX + 1]; /* of the list; "" for none */
     struct mpm_settings *settings; /* held; NULL: none are in force */
     struct mpm_bytes sender;
     struct mpm_bytes rcpts; /* each ends with a NUL */

@@ -47,6 +47,8 @@ typedef struct {
 
 static enum mp_status ngx_http_mailportal_trace_args(ngx_http_request_t *r,
     ngx_http_mailportal_trace_t *page, struct mp_error *err);
+static ngx_uint_t ngx_http_mailportal_trace_outcome(
+    ngx_http_mailportal_trace_t *page);
 static void ngx_http_mailportal_trace_cleanup(void *data);
 static ngx_int_t ngx_http_mailportal_trace_noded(ngx_http_request_t *r,
     redisReply *reply);
@@ -141,6 +143,12 @@ ngx_http_mailportal_trace_args(ngx_http_request_t *r,
                        NGX_HTTP_MAILPORTAL_TRACE_Q);
     }
 
+    if (page->outcome.len && !ngx_http_mailportal_trace_outcome(page)) {
+        return mp_fail(err, MP_INVALID, "outcome",
+                       "must be queued, delivered, deferred, greylisted, "
+                       "refused or bounced");
+    }
+
     page->plain = page->q.len
                   && ngx_strlchr(page->q.data, page->q.data + page->q.len,
                                  '"') == NULL
@@ -148,6 +156,26 @@ ngx_http_mailportal_trace_args(ngx_http_request_t *r,
                                  '\\') == NULL;
 
     return MP_OK;
+}
+
+
+static ngx_uint_t
+ngx_http_mailportal_trace_outcome(ngx_http_mailportal_trace_t *page)
+{
+    const char  **name;
+
+    static const char  *names[] = {
+        "queued", "delivered", "deferred", "greylisted", "refused", "bounced",
+        NULL
+    };
+
+    for (name = names; *name; name++) {
+        if (ngx_strcmp(page->outcome.data, *name) == 0) {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "mp_verdict.h"
+
 #define MP_ADDRESS_MAX 1024
 
 
@@ -18,6 +20,14 @@ mp_skip(struct mp_span *span, const char *text)
     span->len -= len;
 
     return true;
+}
+
+
+static void
+mp_span_of(struct mp_span *span_r, const char *text)
+{
+    span_r->bytes = text;
+    span_r->len = strlen(text);
 }
 
 
@@ -259,6 +269,23 @@ mp_find_envelope(struct mp_span rest, struct mp_mail_event *event)
 }
 
 
+/* "5.7.1 Sender domain a.example is blocked" is the milter's, by its list. */
+static void
+mp_find_entry(struct mp_mail_event *event)
+{
+    struct mp_span rest = event->reply;
+
+    (void) mp_skip(&rest, "550 ");
+
+    if (event->milter && mp_skip(&rest, "5.7.1 " MP_REPLY_BLOCKED)
+        && mp_until(&rest, MP_REPLY_BLOCKED_END, &event->entry))
+    {
+        mp_span_of(&event->verdict, mp_verdict_name(MP_REJECT));
+        mp_span_of(&event->rule, mp_rule_name(MP_RULE_BLACKLIST));
+    }
+}
+
+
 /* "reject: RCPT from name[address]: 450 4.2.0 text; from=<a> to=<b> …" */
 static bool
 mp_take_refusal(struct mp_span rest, struct mp_mail_event *event)
@@ -292,6 +319,7 @@ mp_take_refusal(struct mp_span rest, struct mp_mail_event *event)
     event->reply = (struct mp_span){ head.bytes, (size_t) (end - head.bytes) };
     event->greylisted =
         event->temporary && mp_find(&event->reply, "reylist") != NULL;
+    mp_find_entry(event);
 
     return true;
 }
@@ -370,7 +398,10 @@ mp_take_delivery(struct mp_span rest, const struct mp_span *process,
 }
 
 
-/* "info: 4X: from [a] b: junk by add_header, score 7.00, settings version 1" */
+/*
+ * "info: 4X: from [a] b: junk by add_header, score 7.00, settings version 1",
+ * "4X: from [a] b: pass by whitelist c.example, score none, …"
+ */
 static void
 mp_take_verdict(struct mp_span rest, struct mp_mail_event *event)
 {
@@ -396,8 +427,14 @@ mp_take_verdict(struct mp_span rest, struct mp_mail_event *event)
         && mp_until(&rest, ", score ", &event->rule)
         && mp_until(&rest, ", ", &word))
     {
+        rest = event->rule;
         event->score = word;
         event->kind = MP_MAIL_VERDICT;
+
+        if (mp_until(&rest, " ", &word)) {
+            event->rule = word;
+            event->entry = rest;
+        }
     }
 }
 
@@ -491,7 +528,7 @@ mp_mail_event_parse(struct mp_mail_event *event_r,
     if (line->dovecot) {
         mp_take_stored(line, event_r);
 
-    } else if (mp_is(&line->process, "mailportal-milter")) {
+    } else if (mp_is(&line->process, MP_MAIL_MILTER)) {
         mp_take_verdict(rest, event_r);
 
     } else if (line->queue_id.len > 0) {

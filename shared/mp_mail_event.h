@@ -5,6 +5,9 @@
 
 #include "mp_logline.h"
 
+/* The name of the milter's process in a log. */
+#define MP_MAIL_MILTER "mailportal-milter"
+
 /*
  * What a line says of a message.  Much in it is from strangers, who write
  * what looks like the rest of such a line: so each form is read in its order,
@@ -21,12 +24,12 @@ enum mp_mail_kind {
     MP_MAIL_DELIVERY,   /* to, relay, dsn, status, reply, session */
     MP_MAIL_EXPIRED,    /* from */
     MP_MAIL_REMOVED,    /* it is not in the queue any more */
-    MP_MAIL_VERDICT,    /* mailportal-milter: verdict, rule, score */
+    MP_MAIL_VERDICT,    /* mailportal-milter: verdict, rule, entry, score */
     MP_MAIL_STORED,     /* Dovecot's LMTP: session, folder */
     MP_MAIL_OTHER       /* something else of a queue id */
 };
 
-/* Spans are of the line; what is not there is of length 0. */
+/* Spans are of the line, or constant; what is not there is of length 0. */
 struct mp_mail_event {
     enum mp_mail_kind kind;
     struct mp_span queue_id;
@@ -45,6 +48,7 @@ struct mp_mail_event {
     struct mp_span folder;
     struct mp_span verdict;
     struct mp_span rule;
+    struct mp_span entry; /* of the list, when that was the rule */
     struct mp_span score;
     bool has_from; /* also when it is <> */
     bool temporary;

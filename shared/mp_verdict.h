@@ -30,6 +30,10 @@ enum mp_rule {
     MP_RULE_UNSCORED, /* no score could be had */
 };
 
+/* The reply to a sender on the blacklist, around the entry. */
+#define MP_REPLY_BLOCKED     "Sender domain "
+#define MP_REPLY_BLOCKED_END " is blocked"
+
 struct mp_decision {
     enum mp_verdict verdict;
     enum mp_rule rule;

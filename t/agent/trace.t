@@ -82,9 +82,28 @@ ok((grep { $_->{id} eq $row->{id} } rows('?q=192.0.2.10')),
 	'and by its client');
 is(scalar rows('?q=nobody@none.example'), 0, 'not by another address');
 
+my $good_row = row('good@one.example', sub { $_[0]{verdict} });
 $m->send(from => 'junk@two.example', score => 5);
 $row = row('junk@two.example', sub { ($_[0]{to}[0]{folder} // '') ne '' });
 is($row->{to}[0]{folder}, 'Junk', 'a message that went to Junk');
+$row = row('junk@two.example', sub { $_[0]{verdict} });
+
+is($row->{verdict}, 'junk', 'as the milter had said');
+is($row->{score}, '5.00', 'with which score');
+($events) = join ' ', map { $_->{process} } @{ $row->{events} };
+like($events, qr{/cleanup mailportal-milter postfix/qmgr},
+	'before Postfix went on');
+is($good_row->{verdict}, 'pass', 'of the good one it was another');
+is($good_row->{rule}, 'below', 'by its rule');
+
+$m->put('whitelist', 'white.example');
+ok($t->wait_for(sub {
+	$m->send(from => 'y@mail.white.example', score => 30)->{ok} }, 20),
+	'a sender on the whitelist');
+ok($t->wait_for(sub { ($row) = grep { ($_->{rule} // '') eq 'whitelist' }
+	rows('?q=y@mail.white.example') }, 20), 'has a row that says so');
+is($row->{entry}, 'white.example', 'with the entry');
+is($row->{verdict}, 'pass', 'and the verdict');
 
 # refused by score, by list, by Postfix
 $m->send(from => 'spam@three.example', score => 30);
@@ -92,6 +111,8 @@ $row = row('spam@three.example', outcome('refused'));
 is($row->{outcome}, 'refused', 'a refused message has a row');
 like($row->{reply}, qr/5\.7\.1 Message refused as spam/, 'with the reason');
 ok($row->{milter}, 'which was the milter\'s');
+$row = row('spam@three.example', sub { $_[0]{verdict} });
+is($row->{score}, '30.00', 'and the score');
 is($row->{to}[0]{address}, $user, 'and to whom it was');
 
 $m->put('blacklist', 'black.example');
@@ -100,6 +121,8 @@ $row = row('x@black.example', outcome('refused'));
 like($row->{reply}, qr/black\.example is blocked/,
 	'as has one that the list refused, without a queue id');
 is($row->{queue_id}, undef, 'which it has not');
+is($row->{rule}, 'blacklist', 'it says which list');
+is($row->{entry}, 'black.example', 'and which entry');
 
 my $session = $m->session();
 $session->cmd('EHLO mx.example');
@@ -125,14 +148,8 @@ $row = row('wait@six.example', outcome('deferred'));
 is($row->{outcome}, 'deferred', 'a deferred message');
 my $id = $row->{id};
 
-# the milter's log, where it comes by the same file
-my ($line) = grep { /wait\@six\.example/ }
-	split /\n/, $t->read_file('log/milter.log');
-put("$head mailportal-milter[77]: $line");
 $row = row('wait@six.example', sub { $_[0]{verdict} });
-is($row->{verdict}, 'pass', 'what the milter said');
-is($row->{rule}, 'below', 'by which rule');
-is($row->{score}, '0.00', 'with which score');
+is($row->{score}, '0.00', 'what the milter said');
 
 kill 'KILL', $t->pid('agent');
 $t->wait_for(sub { !kill 0, $t->pid('agent') }, 20);
@@ -177,6 +194,33 @@ put("$head postfix/smtpd[920]: ABCDEF0123: client=other[203.0.113.10]",
 ok($t->wait_for(sub { rows('?q=new@again.example') }, 20), 'a queue id');
 is(scalar rows('?q=ABCDEF0123'), 2, 'that is used again is another message');
 
+# the milter's line, where it comes by the same file: before Postfix's, behind
+# them, of nobody
+sub judged {
+	my ($id, $score) = @_;
+	return "$head mailportal-milter[77]: info: $id: from [203.0.113.12] "
+		. "a: b: junk by add_header, score 1.00, x: junk by add_header, "
+		. "score $score, settings version 1";
+}
+my $delivery = 'to=<a@late.example>, relay=r, delay=1, delays=1/0/0/0, '
+	. 'dsn=2.0.0, status=sent (250 ok)';
+for my $id ('AAAA000001', 'AAAA000002') {
+	put(judged($id, '7.00')) if $id eq 'AAAA000001';
+	put("$head postfix/smtpd[940]: $id: client=c[203.0.113.12]",
+		"$head postfix/qmgr[902]: $id: from=<$id\@late.example>, size=7, nrcpt=1 (queue active)",
+		"$head postfix/smtp[941]: $id: $delivery",
+		"$head postfix/qmgr[902]: $id: removed");
+	put(judged($id, '7.00')) if $id eq 'AAAA000002';
+	$row = row("$id\@late.example", sub { $_[0]{verdict} });
+	is($row->{score}, '7.00', "$id: its verdict, and not the sender's");
+	is(join(' ', map { $_->{process} =~ s{.*/}{}r } @{ $row->{events} }),
+		'smtpd mailportal-milter qmgr smtp qmgr', 'in its place');
+}
+put(judged('AAAA000002', '8.00'),
+	"$head postfix/smtpd[940]: AAAA000002: client=d[203.0.113.13]");
+$row = row('203.0.113.13', sub { $_[0]{verdict} });
+is($row->{score}, '8.00', 'a second one is of the next message of that id');
+
 # pages, and rights
 my @all = map { $_->{id} } rows('?limit=500');
 my (@paged, $cursor);
@@ -190,6 +234,7 @@ is($t->api(GET => '/trace', role => 'DomainAdmin')->{status}, 403,
 	'only a MasterAdmin may see it');
 is(trace('?limit=0')->{status}, 422, 'a limit that is none is refused');
 is(trace('?cursor=x')->{status}, 422, 'as is such a cursor');
+is(trace('?outcome=lost')->{status}, 422, 'and an outcome that is none');
 
 # bounded
 my $conf = $t->read_file('conf/agent.conf') . "trace_messages = 10\n";

@@ -124,7 +124,7 @@ static void
 refuses_a_bad_argument(void **state)
 {
     assert_int_equal(ask(*state, MPA_OP_PING, 1).status, MP_INVALID);
-    assert_int_equal(ask(*state, MPA_OP_OPEN_LOG, 4).status, MP_INVALID);
+    assert_int_equal(ask(*state, MPA_OP_OPEN_LOG, 7).status, MP_INVALID);
     assert_int_equal(ask(*state, MPA_OP_OPEN_LOG, UINT32_MAX).status,
                      MP_INVALID);
 }
@@ -205,6 +205,8 @@ opens_a_log_that_only_root_reads(void **state)
 
     assert_int_equal(open_log(world, 1, text, sizeof(text)), MP_NOT_FOUND);
     assert_int_equal(open_log(world, 2, text, sizeof(text)), MP_NOT_FOUND);
+    assert_int_equal(open_log(world, 3, text, sizeof(text)), MP_NOT_FOUND);
+    assert_int_equal(open_log(world, 4, text, sizeof(text)), MP_NOT_FOUND);
 }
 
 
