@@ -46,6 +46,7 @@ setup(void **state)
     (void) snprintf(world.log, sizeof(world.log), "%s/mail.log", world.dir);
     world.config.postfix_log = world.log;
     world.config.dovecot_log = strdup("");
+    world.config.milter_log = strdup("");
 
     assert_int_equal(mpa_helper_pair(pair), 0);
 
@@ -75,6 +76,7 @@ teardown(void **state)
     (void) unlink(world->log);
     (void) rmdir(world->dir);
     free(world->config.dovecot_log);
+    free(world->config.milter_log);
 
     return 0;
 }
