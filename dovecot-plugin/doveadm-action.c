@@ -229,18 +229,32 @@ static void doveadm_action_users(struct doveadm_action *action,
 		(void)doveadm_action_next(action, user);
 }
 
+/* One of them, for who names a user and all has meant one of the two. */
 static bool doveadm_action_has_users(struct doveadm_cmd_context *cctx)
 {
 	struct istream *input;
-	const char *user;
+	const char *user = NULL;
+	unsigned int given = 0;
 	bool all = FALSE;
 
-	(void)doveadm_cmd_param_bool(cctx, "all-users", &all);
-	if (all || doveadm_cmd_param_istream(cctx, "user-file", &input) ||
-	    (doveadm_cmd_param_str(cctx, "user", &user) && *user != '\0'))
-		return TRUE;
-	doveadm_mailportal_usage("-u, -A or -F is wanted: whose mailboxes");
-	return FALSE;
+	if (doveadm_cmd_param_bool(cctx, "all-users", &all) && all)
+		given++;
+	if (doveadm_cmd_param_istream(cctx, "user-file", &input))
+		given++;
+	if (doveadm_cmd_param_str(cctx, "user", &user))
+		given++;
+
+	if (given == 0 || (user != NULL && *user == '\0')) {
+		doveadm_mailportal_usage(
+			"-u, -A or -F is wanted: whose mailboxes");
+		return FALSE;
+	}
+	if (given > 1) {
+		doveadm_mailportal_usage("only one of -u, -A and -F is wanted: "
+					 "whose mailboxes");
+		return FALSE;
+	}
+	return TRUE;
 }
 
 void doveadm_mailportal_run(struct doveadm_cmd_context *cctx,

@@ -183,6 +183,13 @@ sub by_name {
 	five($user, $_, 40 * $day) for qw/ Spam Junk /;
 	is(clear($user, @args, '--config', $conf)->{rows},
 		'Junk:1 Junk:2 Junk:3', 'which does not count beside a marked');
+
+	$user = user($format);
+	$conf = $d->t()->write_file('inbox.conf',
+		"junk_folder = INBOX\ntrash_folder = INBOX\n");
+	five($user, 'INBOX', 40 * $day);
+	is(clear($user, @args, '--config', $conf)->{rows}, '',
+		'and the INBOX is not cleared, whatever it is called');
 	return;
 }
 

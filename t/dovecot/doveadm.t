@@ -199,6 +199,14 @@ is($run->{rc}, 67, 'the same for one alone');
 $run = run($d, 'recalc');
 is($run->{rc}, 64, 'nobody is refused');
 like($run->{out}, qr/-u, -A or -F is wanted/, 'with what is wanted');
+for my $who (['-A', '-u', $mask[0]], ['-u', '*', '-F', $file], ['-AF', $file],
+	['-u', ''], ['-A', '-u', ''])
+{
+	$run = run($d, 'usage', @$who);
+	is($run->{rc}, 64, "so is @$who");
+	like($run->{out}, qr/wanted: whose mailboxes$/m, 'in the same way');
+	is_deeply($run->{rows}, {}, 'and nothing is done');
+}
 
 # users who are broken: named, and all others done
 

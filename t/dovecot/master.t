@@ -17,8 +17,32 @@ use Test::Mailportal::Dovecot::Settings
 my $CACHE = "auth_cache_size = 10M\nauth_cache_verify_password_with_worker"
 	. " = no\nlisten = 127.0.0.1, ::1\n";
 my $d = Test::Mailportal::Dovecot->new(only => [qw/ redis nginx dovecot /],
-	conf => $FAST . $CACHE);
+	conf => $FAST . $CACHE, down => 1);
 my $t = $d->t();
+my $dict = $d->dir() . '/conf/dovecot/dict';
+
+# Dovecot remembers nothing of a passwd-file, but of others it does
+
+$t->write_file('conf/dovecot/local.d/61-dict.conf', <<"END");
+passdb {
+  driver = dict
+  args = $dict.conf
+}
+END
+$t->write_file('conf/dovecot/dict.conf', <<"END");
+uri = file:$dict
+default_pass_scheme = PLAIN
+key passdb {
+  key = %u
+  format = json
+}
+passdb_objects = passdb
+END
+$t->write_file('conf/dovecot/dict', join '', map {
+	"shared/$_\n{\"password\":\"known\"}\n" }
+	qw/ helper masteradmin other /);
+$d->up();
+
 my $file = $t->env('MP_WORKER_STATE') . '/master.passwd';
 my ($user, $own) = ($t->env('MP_USER'), $t->env('MP_USER_PASSWORD'));
 my $master = "$user*masteradmin";
@@ -49,6 +73,23 @@ sub file_is {
 	like($text, $re, "$what: it says so");
 	unlike($text, qr/\Q$one\E|\Q$two\E/, "$what: and no password");
 	return;
+}
+
+
+# How many of these users Dovecot's auth has in its cache, which forgets them.
+
+sub forgotten {
+	return join ' ', map {
+		my ($rc, $out) = $d->stock(qw/ auth cache flush /, $_);
+		$out =~ /^(\d+) / ? $1 : $out;
+	} @_;
+}
+
+
+sub remembered {
+	my ($rc) = map { ($d->stock(qw/ auth test /, $_, 'known'))[0] } @_;
+
+	return $rc == 0;
 }
 
 my $name_only = qr/\A# mailportal version=\d+ .* name=- .*\n#.*\n\z/;
@@ -85,6 +126,20 @@ ok(refused($d, $master, $two), 'the old name is dead at once');
 ok(may($d, "$user*helper", $two), 'and the new one works');
 set(username => 'masteradmin');
 ok(refused($d, "$user*helper", $two), 'and dies with the old one back');
+
+# what Dovecot's auth has in its cache by these names, and by no others
+
+my @names = qw/ helper masteradmin other /;
+ok(remembered($_), "Dovecot's auth remembers $_") for @names;
+is(forgotten(@names), '1 1 1', 'until it is told to forget them');
+remembered($_) for @names;
+set(password => $two);
+is(forgotten(@names), '0 0 1',
+	'as it is by each change, of the master user and the one before');
+remembered($_) for @names;
+set(enabled => JSON::PP::false);
+is(forgotten(@names), '1 0 1', 'also when it is switched off');
+set(enabled => JSON::PP::true);
 
 # networks
 

@@ -80,6 +80,35 @@ is("@made", '', 'no mailbox was touched');
 like($d->deliver($user), qr/^250/, 'and mail is delivered');
 close $lane;
 
+# the module of doveadm looks at the libraries that are loaded
+
+my ($rc, $out) = $d->doveadm('mailportal', 'usage', '-u', $user);
+is($rc, 0, 'doveadm is of the right version') or diag($out);
+
+# and one that was compiled for others does nothing, whatever it is told
+
+my ($version) = ($d->stock('--version'))[1] =~ /^([0-9.]+)/;
+my $other = $version =~ s/[1-8]/9/gr;
+my $module = 'lib20_doveadm_mailportal_plugin.so';
+my $bytes = $d->t()->read_file("$build/$module");
+cmp_ok(scalar($bytes =~ s/\Q$version\E/$other/g), '>', 0,
+	'a module for another Dovecot');
+$d->t()->write_file($module, $bytes);
+my @doveadm = ("$Test::Mailportal::ROOT/auto/doveadm");
+$d->t()->program(@doveadm, 'copy', "$dir/modules", "$dir/$module");
+@made = glob "$dir/data/mail/version.test/u1/Maildir/dovecot*";
+for my $command (['usage'], ['recalc'], ['resync'], ['clear', '--junk', '1s'])
+{
+	($rc, $out) = $d->t()->program(@doveadm, 'run', "$dir/modules",
+		'doveadm', '-c', $d->t()->env('MP_DOVECOT_CONFIG'),
+		'mailportal', @$command, '-A');
+	is($rc, 69, "doveadm mailportal $command->[0] of it is refused");
+	is($out, "Error: this module is compiled for Dovecot $other, and this "
+		. "is $version: compile it anew\n", 'with one line');
+}
+is_deeply([glob "$dir/data/mail/version.test/u1/Maildir/dovecot*"], \@made,
+	'and no mailbox is touched');
+
 # when the operator wants versions to be ignored, it is not told
 
 $d->t()->write_file('conf/dovecot/local.d/60-version.conf',
@@ -88,10 +117,5 @@ $d->t()->restart('dovecot');
 ok($d->wait_for(sub { grep { /not with version_ignore$/ }
 	log_lines('worker') }, 30, 'the log of the worker'),
 	'with version_ignore the worker does not run');
-
-# the module of doveadm looks at the libraries that are loaded
-
-my ($rc, $out) = $d->doveadm('mailportal', 'usage', '-u', $user);
-is($rc, 0, 'doveadm is of the right version') or diag($out);
 
 $d->done();
