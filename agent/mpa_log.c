@@ -1,6 +1,6 @@
 /*
- * Follows the logs of Postfix and Dovecot.  One thread for both, so that what
- * is told of a message has one writer.
+ * Follows the logs of Postfix and Dovecot: once for their lines, and once for
+ * what they tell of messages, each in one thread for both logs.
  */
 
 #include "mpa_log.h"
@@ -18,6 +18,7 @@
 #define MPA_LOG_LOOK  1000 /* until it is asked which file has the name */
 #define MPA_LOG_RETRY 1000
 #define MPA_LOG_OPEN  5000 /* the helper may take so long */
+#define MPA_LOG_LATER 1000 /* messages are told of when the lines are there */
 
 #define MPA_LOG_ROTATED 4 /* of OPEN_LOG */
 
@@ -73,9 +74,21 @@ mpa_log_class(void *data, const char *head, size_t len)
 }
 
 
+/* What is wrong with a file that both readers have, one of them says. */
+static bool
+mpa_log_speaks(const struct mpa_log_file *file)
+{
+    return file->log->trace == NULL || file->service == MPA_SERVICE_MILTER;
+}
+
+
 static void
 mpa_log_bad(struct mpa_log_file *file, const struct mp_error *err)
 {
+    if (!mpa_log_speaks(file)) {
+        return;
+    }
+
     mp_health_bad(file->log->agent->health, file->trouble,
                   "the log of %s is not followed: %s",
                   file->both ? "Postfix and Dovecot"
@@ -109,7 +122,7 @@ mpa_log_load(struct mpa_log_file *file, struct mpa_place *place_r,
 
 
 static enum mp_status
-mpa_log_begin(struct mpa_log_file *file, struct mp_error *err)
+mpa_log_begin(struct mpa_log_file *file, bool *away_r, struct mp_error *err)
 {
     struct mpa_place place;
     enum mp_status status;
@@ -117,6 +130,7 @@ mpa_log_begin(struct mpa_log_file *file, struct mp_error *err)
 
     status = mpa_log_load(file, &place, &found, err);
     if (status != MP_OK) {
+        *away_r = true;
         return status;
     }
 
@@ -124,9 +138,10 @@ mpa_log_begin(struct mpa_log_file *file, struct mp_error *err)
 
     if (status == MP_OK) {
         file->begun = true;
+        file->missing = false;
         file->next_look = mp_clock_steady() + MPA_LOG_LOOK;
 
-        if (lost) {
+        if (lost && mpa_log_speaks(file)) {
             mp_log(MP_LOG_WARNING,
                    "lines of the log of %s may be missing: it was cut or "
                    "rotated more than once since it was read",
@@ -142,7 +157,10 @@ static void
 mpa_log_away(struct mpa_log *log)
 {
     mp_redis_drop(log->redis);
-    mpa_trace_forget(&log->trace);
+
+    if (log->trace != NULL) {
+        mpa_trace_forget(log->trace);
+    }
 
     for (unsigned int i = 0; i < log->count; i++) {
         log->file[i].begun = false;
@@ -151,7 +169,7 @@ mpa_log_away(struct mpa_log *log)
 
 
 static void
-mpa_log_look(struct mpa_log_file *file, bool *bad)
+mpa_log_look(struct mpa_log_file *file)
 {
     int64_t now = mp_clock_steady();
     struct mp_error err;
@@ -161,12 +179,45 @@ mpa_log_look(struct mpa_log_file *file, bool *bad)
     }
 
     file->next_look = now + MPA_LOG_LOOK;
+    file->missing = mpa_tail_look(file->tail, now, &err) != MP_OK;
 
-    if (mpa_tail_look(file->tail, now, &err) == MP_OK) {
-        mp_health_good(file->log->agent->health, file->trouble);
-    } else {
+    if (file->missing) {
         mpa_log_bad(file, &err);
-        *bad = true;
+    }
+}
+
+
+/* What the file has now is in Redis: only then it is well. */
+static void
+mpa_log_well(struct mpa_log_file *file)
+{
+    file->refused = false;
+
+    if (!file->missing && mpa_log_speaks(file)) {
+        mp_health_good(file->log->agent->health, file->trouble);
+    }
+}
+
+
+static void
+mpa_log_failed(struct mpa_log_file *file, bool away,
+               const struct mp_error *err)
+{
+    struct mpa_log *log = file->log;
+
+    mpa_log_bad(file, err);
+    file->next_look = mp_clock_steady() + MPA_LOG_RETRY;
+
+    if (!away) {
+        return;
+    }
+
+    mpa_log_away(log);
+    file->refused = true;
+
+    if (log->trace != NULL) {
+        mp_health_bad(log->agent->health, MPA_TROUBLE_TRACE,
+                      "messages are not traced: %s", err->text);
     }
 }
 
@@ -176,7 +227,7 @@ static bool
 mpa_log_turn(struct mpa_log_file *file)
 {
     enum mp_status status = MP_OK;
-    bool away = false, bad = false;
+    bool away = false;
     struct mp_error err;
 
     if (!file->begun) {
@@ -184,36 +235,28 @@ mpa_log_turn(struct mpa_log_file *file)
             return false;
         }
 
-        status = mpa_log_begin(file, &err);
-
-        if (status == MP_OK) {
-            mp_health_good(file->log->agent->health, file->trouble);
-        }
+        status = mpa_log_begin(file, &away, &err);
     }
 
     if (status == MP_OK) {
-        mpa_log_look(file, &bad);
+        mpa_log_look(file);
         status = mpa_log_batch(file, &away, &err);
     }
 
     if (status == MP_OK || status == MP_NOT_FOUND) {
         if (file->begun) {
+            mpa_log_well(file);
             return status == MP_OK;
         }
     }
 
-    if (away) {
-        mpa_log_away(file->log);
-    }
-
     file->begun = false;
 
-    if (status == MP_STALE) {
+    if (status == MP_STALE && !away) {
         return true;
     }
 
-    mpa_log_bad(file, &err);
-    file->next_look = mp_clock_steady() + MPA_LOG_RETRY;
+    mpa_log_failed(file, away, &err);
 
     return false;
 }
@@ -223,17 +266,23 @@ static void
 mpa_log_expire(struct mpa_log *log)
 {
     struct mp_health *health = log->agent->health;
+    bool refused = false;
     struct mp_error err;
 
-    if (mpa_trace_expire(&log->trace, log->redis, mp_clock_msecs(), &err)
-        == MP_OK) {
-        mp_health_good(health, MPA_TROUBLE_TRACE);
-        return;
+    for (unsigned int i = 0; i < log->count; i++) {
+        refused = refused || log->file[i].refused;
     }
 
-    mp_health_bad(health, MPA_TROUBLE_TRACE,
-                  "old messages are not removed from the trace: %s", err.text);
-    mpa_log_away(log);
+    if (mpa_trace_expire(log->trace, log->redis, mp_clock_msecs(), &err)
+        != MP_OK) {
+        mp_health_bad(health, MPA_TROUBLE_TRACE,
+                      "old messages are not removed from the trace: %s",
+                      err.text);
+        mpa_log_away(log);
+
+    } else if (!refused) {
+        mp_health_good(health, MPA_TROUBLE_TRACE);
+    }
 }
 
 
@@ -242,6 +291,10 @@ mpa_log_run(void *arg)
 {
     struct mpa_log *log = arg;
 
+    if (log->trace != NULL) {
+        (void) mpa_thread_sleep(&log->thread, MPA_LOG_LATER);
+    }
+
     while (mpa_thread_goes_on(&log->thread)) {
         bool busy = false;
 
@@ -249,7 +302,9 @@ mpa_log_run(void *arg)
             busy = mpa_log_turn(&log->file[i]) || busy;
         }
 
-        mpa_log_expire(log);
+        if (log->trace != NULL) {
+            mpa_log_expire(log);
+        }
 
         if (!busy) {
             (void) mpa_thread_sleep(&log->thread, MPA_LOG_POLL);
@@ -273,7 +328,8 @@ mpa_log_add(struct mpa_log *log, enum mpa_service service, bool both)
     };
     char part[MP_NODE_SIZE + 32];
 
-    (void) snprintf(part, sizeof(part), "agent-%s:%s", mpa_log_names[service],
+    (void) snprintf(part, sizeof(part), "agent-%s%s:%s",
+                    log->trace != NULL ? "trace-" : "", mpa_log_names[service],
                     log->agent->config.node);
 
     file->log = log;
@@ -310,7 +366,7 @@ mpa_log_files(struct mpa_log *log)
         ok = mpa_log_add(log, MPA_SERVICE_DOVECOT, false) && ok;
     }
 
-    if (config->milter_log[0] != '\0') {
+    if (config->milter_log[0] != '\0' && log->trace != NULL) {
         ok = mpa_log_add(log, MPA_SERVICE_MILTER, false) && ok;
     }
 
@@ -318,25 +374,26 @@ mpa_log_files(struct mpa_log *log)
 }
 
 
-enum mp_status
-mpa_log_start(struct mpa *agent, void **state_r, struct mp_error *err)
+/* trace: taken over; NULL for the reader of the lines. */
+static enum mp_status
+mpa_log_new(struct mpa *agent, struct mpa_trace *trace, void **state_r,
+            struct mp_error *err)
 {
     struct mpa_log *log = calloc(1, sizeof(*log));
     int rc;
 
     if (log == NULL) {
+        mpa_trace_free(trace);
         return mp_fail(err, MP_INTERNAL, "", "no memory");
     }
 
     *state_r = log;
     log->agent = agent;
-    log->redis = mpa_redis_new(agent, "agent-log");
+    log->trace = trace;
+    log->redis =
+        mpa_redis_new(agent, trace != NULL ? "agent-trace" : "agent-log");
 
-    if (log->redis == NULL || !mpa_log_files(log)
-        || !mpa_trace_init(&log->trace, agent->config.node,
-                           agent->config.trace_keep,
-                           agent->config.trace_messages))
-    {
+    if (log->redis == NULL || !mpa_log_files(log)) {
         return mp_fail(err, MP_INTERNAL, "", "no memory");
     }
 
@@ -345,6 +402,28 @@ mpa_log_start(struct mpa *agent, void **state_r, struct mp_error *err)
     return rc == 0 ? MP_OK
                    : mp_fail(err, MP_INTERNAL, "", "cannot start a thread: %s",
                              strerror(rc));
+}
+
+
+enum mp_status
+mpa_log_start(struct mpa *agent, void **state_r, struct mp_error *err)
+{
+    return mpa_log_new(agent, NULL, state_r, err);
+}
+
+
+enum mp_status
+mpa_trace_start(struct mpa *agent, void **state_r, struct mp_error *err)
+{
+    struct mpa_trace *trace =
+        mpa_trace_new(agent->config.node, agent->config.trace_keep,
+                      agent->config.trace_messages);
+
+    if (trace == NULL) {
+        return mp_fail(err, MP_INTERNAL, "", "no memory");
+    }
+
+    return mpa_log_new(agent, trace, state_r, err);
 }
 
 
@@ -359,7 +438,14 @@ mpa_log_stop(void *state)
         mpa_tail_free(log->file[i].tail);
     }
 
-    mpa_trace_free(&log->trace);
+    mpa_trace_free(log->trace);
     mp_redis_free(log->redis);
     free(log);
+}
+
+
+void
+mpa_trace_stop(void *state)
+{
+    mpa_log_stop(state);
 }

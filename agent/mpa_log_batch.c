@@ -7,23 +7,11 @@
 
 #include "mp_clock.h"
 
-/* What is on its way in one transaction. */
-struct mpa_batch {
-    struct mpa_log_file *file;
-    struct mp_cmd cmd;
-    unsigned int sent; /* commands, MULTI and EXEC among them */
-    unsigned int lines;
-    unsigned int of[MPA_SERVICE_KEPT];
-    int64_t now;
-    char time[48]; /* of the line before, and what it is */
-    size_t time_len;
-    int64_t at;
-    enum mp_status status;
-};
+#define MPA_BATCH_PUSH 250 /* lines */
 
 
 /* Most lines are of the second of the one before. */
-static int64_t
+int64_t
 mpa_batch_time(struct mpa_batch *batch, const struct mp_span *time)
 {
     if (batch->time_len == 0 || time->len != batch->time_len
@@ -38,7 +26,7 @@ mpa_batch_time(struct mpa_batch *batch, const struct mp_span *time)
 }
 
 
-static void
+void
 mpa_batch_send(struct mpa_batch *batch, struct mp_error *err)
 {
     if (batch->status == MP_OK) {
@@ -63,10 +51,6 @@ mpa_batch_add(struct mpa_batch *batch, const struct mpa_line *line,
     struct mp_cmd *cmd = &batch->cmd;
     struct mp_logline parsed;
 
-    if (file->service == MPA_SERVICE_MILTER) {
-        return;
-    }
-
     mp_logline_parse(&parsed, line->bytes, line->len);
 
     if (file->both) {
@@ -85,32 +69,6 @@ mpa_batch_add(struct mpa_batch *batch, const struct mpa_line *line,
 
     mpa_batch_send(batch, err);
     batch->of[service]++;
-}
-
-
-static void
-mpa_batch_end(struct mpa_batch *batch, struct mp_error *err)
-{
-    struct mpa_log_file *file = batch->file;
-    char text[MPA_PLACE_SIZE];
-    struct mpa_place place;
-
-    for (unsigned int i = 0; i < MPA_SERVICE_KEPT; i++) {
-        if (batch->of[i] > 0) {
-            mp_cmd_texts(&batch->cmd, "XTRIM", file->log->key[i].text,
-                         "MAXLEN", "=", NULL);
-            mp_cmd_number(&batch->cmd, MPA_LOG_LINES);
-            mpa_batch_send(batch, err);
-        }
-    }
-
-    mpa_tail_place(file->tail, &place);
-    mpa_place_format(text, &place);
-    mp_cmd_texts(&batch->cmd, "SET", file->place_key.text, text, NULL);
-    mpa_batch_send(batch, err);
-
-    mp_cmd_text(&batch->cmd, "EXEC");
-    mpa_batch_send(batch, err);
 }
 
 
@@ -158,16 +116,37 @@ mpa_batch_replies(struct mpa_batch *batch, struct mp_error *err)
 }
 
 
+enum mp_status
+mpa_batch_end(struct mpa_batch *batch, struct mp_error *err)
+{
+    struct mpa_log_file *file = batch->file;
+    char text[MPA_PLACE_SIZE];
+    struct mpa_place place;
+
+    mpa_tail_place(file->tail, &place);
+    mpa_place_format(text, &place);
+    mp_cmd_texts(&batch->cmd, "SET", file->place_key.text, text, NULL);
+    mpa_batch_send(batch, err);
+
+    mp_cmd_text(&batch->cmd, "EXEC");
+    mpa_batch_send(batch, err);
+
+    return batch->status == MP_OK ? mpa_batch_replies(batch, err)
+                                  : batch->status;
+}
+
+
 /* The lines that are there, in memory of their own. */
 static enum mp_status
 mpa_batch_read(struct mpa_batch *batch, struct mp_error *err)
 {
     struct mpa_log *log = batch->file->log;
-    unsigned int max = MPA_LOG_BATCH;
+    unsigned int max = log->trace != NULL ? MPA_LOG_TRACE : MPA_LOG_BATCH;
     size_t used = 0;
 
-    if (log->trace.max < max) {
-        max = (unsigned int) log->trace.max;
+    /* not more messages than are kept */
+    if (log->trace != NULL && log->trace->max < max) {
+        max = (unsigned int) log->trace->max;
     }
 
     while (batch->lines < max && used + MPA_TAIL_LINE <= sizeof(log->bytes)) {
@@ -188,111 +167,34 @@ mpa_batch_read(struct mpa_batch *batch, struct mp_error *err)
 }
 
 
-/* The milter's own file has neither its name nor times. */
-static void
-mpa_batch_parse(const struct mpa_log_file *file, const struct mpa_line *line,
-                struct mp_logline *parsed_r, struct mp_mail_event *event_r)
-{
-    static const char milter[] = MP_MAIL_MILTER;
-
-    mp_logline_parse(parsed_r, line->bytes, line->len);
-
-    if (file->service == MPA_SERVICE_MILTER) {
-        memset(parsed_r, 0, sizeof(*parsed_r));
-        parsed_r->process = (struct mp_span){ milter, sizeof(milter) - 1 };
-        parsed_r->text = (struct mp_span){ line->bytes, line->len };
-    }
-
-    mp_mail_event_parse(event_r, parsed_r);
-}
-
-
-/* What the lines tell of messages. */
 static enum mp_status
-mpa_batch_trace(struct mpa_batch *batch, redisReply **oldest_r,
-                struct mp_error *err)
+mpa_batch_lines(struct mpa_batch *batch, struct mp_error *err)
 {
     struct mpa_log *log = batch->file->log;
-    struct mp_mail_event event;
-    struct mp_logline line;
-    enum mp_status status = mpa_trace_load(&log->trace, log->redis, err);
-
-    for (unsigned int i = 0; status == MP_OK && i < batch->lines; i++) {
-        mpa_batch_parse(batch->file, &log->line[i], &line, &event);
-        mpa_trace_want(&log->trace, &event);
-    }
-
-    if (status == MP_OK) {
-        status = mpa_trace_fetch(&log->trace, log->redis, err);
-    }
-
-    for (unsigned int i = 0; status == MP_OK && i < batch->lines; i++) {
-        mpa_batch_parse(batch->file, &log->line[i], &line, &event);
-        mpa_trace_line(&log->trace, &line, &event,
-                       mpa_batch_time(batch, &line.time));
-    }
-
-    return status == MP_OK
-             ? mpa_trace_oldest(&log->trace, log->redis, oldest_r, err)
-             : status;
-}
-
-
-struct mpa_batch_out {
-    struct mpa_batch *batch;
-    struct mp_error *err;
-};
-
-
-static void
-mpa_batch_out(void *data, struct mp_cmd *cmd)
-{
-    struct mpa_batch_out *out = data;
-    struct mpa_batch *batch = out->batch;
-
-    if (batch->status == MP_OK) {
-        batch->status = mp_redis_send(batch->file->log->redis, cmd, out->err);
-    }
-
-    if (batch->status == MP_OK) {
-        batch->sent++;
-    }
-}
-
-
-static enum mp_status
-mpa_batch_commit(struct mpa_batch *batch, struct mp_error *err)
-{
-    struct mpa_log *log = batch->file->log;
-    struct mpa_batch_out out = { batch, err };
-    redisReply *oldest = NULL;
-
-    batch->status = mpa_batch_trace(batch, &oldest, err);
 
     mp_cmd_text(&batch->cmd, "MULTI");
     mpa_batch_send(batch, err);
 
     for (unsigned int i = 0; i < batch->lines; i++) {
         mpa_batch_add(batch, &log->line[i], err);
+
+        /* Redis reads them while we make more */
+        if (i % MPA_BATCH_PUSH == MPA_BATCH_PUSH - 1 && batch->status == MP_OK)
+        {
+            batch->status = mp_redis_push(log->redis, err);
+        }
     }
 
-    if (batch->status == MP_OK) {
-        mpa_trace_commands(&log->trace, oldest, mpa_batch_out, &out);
+    for (unsigned int i = 0; i < MPA_SERVICE_KEPT; i++) {
+        if (batch->of[i] > 0) {
+            mp_cmd_texts(&batch->cmd, "XTRIM", log->key[i].text, "MAXLEN", "=",
+                         NULL);
+            mp_cmd_number(&batch->cmd, MPA_LOG_LINES);
+            mpa_batch_send(batch, err);
+        }
     }
 
-    mpa_batch_end(batch, err);
-
-    if (batch->status == MP_OK) {
-        batch->status = mpa_batch_replies(batch, err);
-    }
-
-    if (batch->status == MP_OK) {
-        mpa_trace_done(&log->trace, oldest);
-    }
-
-    freeReplyObject(oldest);
-
-    return batch->status;
+    return mpa_batch_end(batch, err);
 }
 
 
@@ -307,7 +209,8 @@ mpa_log_batch(struct mpa_log_file *file, bool *away_r, struct mp_error *err)
 
     if (batch.lines > 0) {
         mp_cmd_init(&batch.cmd);
-        status = mpa_batch_commit(&batch, err);
+        status = file->log->trace != NULL ? mpa_log_trace(&batch, err)
+                                          : mpa_batch_lines(&batch, err);
         mp_cmd_free(&batch.cmd);
     }
 

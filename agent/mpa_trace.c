@@ -13,18 +13,28 @@
 #define MPA_TRACE_SWEEP  60000
 
 
-bool
-mpa_trace_init(struct mpa_trace *trace, const char *node, int64_t keep_msecs,
-               int64_t max)
+struct mpa_trace *
+mpa_trace_new(const char *node, int64_t keep_msecs, int64_t max)
 {
-    memset(trace, 0, sizeof(*trace));
+    struct mpa_trace *trace = calloc(1, sizeof(*trace));
+
+    if (trace == NULL) {
+        return NULL;
+    }
+
     (void) snprintf(trace->node, sizeof(trace->node), "%s", node);
     trace->keep_msecs = keep_msecs;
     trace->max = max;
 
-    return mp_key_name(&trace->stories_key, MP_KEY_TRACE, node)
-        && mp_key_name(&trace->index_key, MP_KEY_TRACE_INDEX, node)
-        && mp_key_name(&trace->open_key, MP_KEY_TRACE_OPEN, node);
+    if (!mp_key_name(&trace->stories_key, MP_KEY_TRACE, node)
+        || !mp_key_name(&trace->index_key, MP_KEY_TRACE_INDEX, node)
+        || !mp_key_name(&trace->open_key, MP_KEY_TRACE_OPEN, node))
+    {
+        mpa_trace_free(trace);
+        return NULL;
+    }
+
+    return trace;
 }
 
 
@@ -47,7 +57,10 @@ mpa_trace_forget(struct mpa_trace *trace)
 void
 mpa_trace_free(struct mpa_trace *trace)
 {
-    mpa_trace_forget(trace);
+    if (trace != NULL) {
+        mpa_trace_forget(trace);
+        free(trace);
+    }
 }
 
 

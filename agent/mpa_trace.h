@@ -43,9 +43,9 @@ struct mpa_trace {
     int64_t next_sweep;
 };
 
-/* False without memory, or when a key is too long. */
-bool mpa_trace_init(struct mpa_trace *trace, const char *node,
-                    int64_t keep_msecs, int64_t max);
+/* The caller owns it.  NULL without memory, or when a key is too long. */
+struct mpa_trace *mpa_trace_new(const char *node, int64_t keep_msecs,
+                                int64_t max);
 void mpa_trace_free(struct mpa_trace *trace);
 
 /* Redis may have something else than what is in memory. */

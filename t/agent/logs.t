@@ -222,7 +222,7 @@ unlike(join("\n", (lines('postfix'))[-2, -1]), qr/two/, 'not both');
 # cold: the newest of both
 $t->stop('agent');
 $t->redis(DEL => $_) for map { "mp:{log}:$_:$node" } 'postfix', 'dovecot',
-	'place:agent-postfix';
+	'place:agent-postfix', 'place:agent-trace-postfix';
 open $fh, '>', $mail or die;
 print {$fh} map { (line("p $_") . "\n", $_ % 2 ? ()
 	: "Nov 22 20:28:27 mx dovecot: imap($_): Info: d $_\n") } 1 .. 30000;

@@ -60,7 +60,8 @@ sub _cold {
 	my $node = $t->env('MP_NODE');
 
 	$t->redis(DEL => $_) for map { "mp:{log}:$_:$node" } 'postfix', 'trace',
-		'traces', 'open', 'place:agent-postfix', 'place:agent-dovecot';
+		'traces', 'open', map { ("place:agent-$_", "place:agent-trace-$_") }
+		'postfix', 'dovecot';
 	my $begin = time;
 	my $pid = spawn($t->log_file('bench-agent'),
 		$t->build() . '/mailportal-agent', '-c',
