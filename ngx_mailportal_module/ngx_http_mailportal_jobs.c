@@ -90,7 +90,8 @@ static ngx_int_t
 ngx_http_mailportal_jobs_args(ngx_http_request_t *r,
     ngx_http_mailportal_jobs_t *jobs)
 {
-    ngx_str_t  value;
+    ngx_str_t        value;
+    struct mp_error  err;
 
     jobs->limit = NGX_HTTP_MAILPORTAL_JOBS;
 
@@ -122,8 +123,9 @@ ngx_http_mailportal_jobs_args(ngx_http_request_t *r,
         jobs->by_action = 1;
 
         if (!mp_action_find(&jobs->action, (char *) value.data, value.len)) {
-            return ngx_http_mailportal_fail(r, MP_INVALID, "action",
-                                            "is none that there is");
+            return ngx_http_mailportal_fail_error(r,
+                          mp_fail_names(&err, "action", mp_action_names),
+                          &err);
         }
     }
 
@@ -133,8 +135,9 @@ ngx_http_mailportal_jobs_args(ngx_http_request_t *r,
         jobs->by_state = 1;
 
         if (!mp_job_state_find(&jobs->state, (char *) value.data)) {
-            return ngx_http_mailportal_fail(r, MP_INVALID, "state",
-                                            "is none that there is");
+            return ngx_http_mailportal_fail_error(r,
+                          mp_fail_names(&err, "state", mp_job_state_names),
+                          &err);
         }
     }
 

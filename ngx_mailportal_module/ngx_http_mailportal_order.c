@@ -186,7 +186,8 @@ ngx_http_mailportal_order_strangers(json_t *body, struct mp_faults *faults)
             ngx_http_mailportal_order_fault(faults, key,
                                 ngx_strcmp(key, "dry_run") == 0
                                 ? "belongs into the address: ?dry_run=1"
-                                : "is not known here");
+                                : "is not known here: there are action, "
+                                  "target, rate, junk_days and trash_days");
         }
     }
 }
@@ -203,8 +204,7 @@ ngx_http_mailportal_order_action(ngx_http_mailportal_order_t *order,
         return MP_OK;
     }
 
-    return mp_fail(err, MP_INVALID, "action", "%s",
-                   value ? "is none that there is" : "is missing");
+    return mp_fail_names(err, "action", mp_action_names);
 }
 
 
@@ -240,8 +240,10 @@ ngx_http_mailportal_order_rate(ngx_http_mailportal_order_t *order,
 
     row = &mp_action_table[order->job.action];
 
+    /* a limit for what works on users one after the other */
+
     if (value && !json_is_null(value)
-        && ngx_strcmp(row->targets, "none") == 0)
+        && ngx_strcmp(row->targets, "users") != 0)
     {
         return mp_fail(err, MP_INVALID, "rate", "is not for %s", row->name);
     }
@@ -368,7 +370,8 @@ ngx_http_mailportal_order_argument(ngx_str_t *arg,
     if (len != 7 || ngx_memcmp(arg->data, "dry_run", 7) != 0) {
         (void) ngx_cpystrn((u_char *) name, arg->data,
                            ngx_min(len + 1, sizeof(name)));
-        ngx_http_mailportal_order_fault(faults, name, "is not known here");
+        ngx_http_mailportal_order_fault(faults, name,
+                                  "is not known here: there is dry_run");
 
     } else if (arg->len != 9 || (equals[1] != '0' && equals[1] != '1')
                || (*dry_run)++)

@@ -9,6 +9,13 @@ const struct mp_action_row mp_action_table[] = {
 #undef MP_ACTION
 };
 
+const char *const mp_action_names[] = {
+#define MP_ACTION(id, name, executor, targets, label, doc) name,
+#include "mp_actions.def"
+#undef MP_ACTION
+    NULL
+};
+
 
 bool
 mp_action_find(enum mp_action *action_r, const char *name, size_t len)

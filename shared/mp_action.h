@@ -22,6 +22,9 @@ struct mp_action_row {
 /* The table that mp_actions.def declares, MP_ACTION_COUNT rows. */
 extern const struct mp_action_row mp_action_table[];
 
+/* Their names, NULL at the end. */
+extern const char *const mp_action_names[];
+
 /* False when there is no such action; action_r is then untouched. */
 bool mp_action_find(enum mp_action *action_r, const char *name, size_t len);
 

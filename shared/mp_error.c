@@ -36,6 +36,22 @@ mp_fail(struct mp_error *err, enum mp_status status, const char *field,
 }
 
 
+enum mp_status
+mp_fail_names(struct mp_error *err, const char *field,
+              const char *const *names)
+{
+    char text[sizeof(err->text)] = "";
+    size_t used = 0;
+
+    for (; *names != NULL && used < sizeof(text); names++) {
+        used += (size_t) snprintf(text + used, sizeof(text) - used, "%s%s",
+                                  used > 0 ? ", " : "", *names);
+    }
+
+    return mp_fail(err, MP_INVALID, field, "must be one of %s", text);
+}
+
+
 const char *
 mp_status_name(enum mp_status status)
 {

@@ -26,6 +26,13 @@ enum mp_status mp_fail(struct mp_error *err, enum mp_status status,
                        const char *field, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
 
+/*
+ * The same as MP_INVALID, for a value that is none of these names, which NULL
+ * ends.
+ */
+enum mp_status mp_fail_names(struct mp_error *err, const char *field,
+                             const char *const *names);
+
 /* The name in JSON, as "not-found".  Never NULL. */
 const char *mp_status_name(enum mp_status status);
 

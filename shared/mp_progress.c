@@ -11,17 +11,18 @@
 /* a progress of ours is below 2 KiB */
 #define MP_PROGRESS_MAX 8192
 
-static const char *const mp_job_state_names[] = {
+const char *const mp_job_state_names[] = {
     [MP_JOB_QUEUED] = "queued",
     [MP_JOB_RUNNING] = "running",
     [MP_JOB_DONE] = "done",
     [MP_JOB_DONE_WITH_FAILURES] = "done-with-failures",
     [MP_JOB_FAILED] = "failed",
     [MP_JOB_CANCELLED] = "cancelled",
+    NULL,
 };
 
 #define MP_JOB_STATES                                                         \
-    (sizeof(mp_job_state_names) / sizeof(*mp_job_state_names))
+    (sizeof(mp_job_state_names) / sizeof(*mp_job_state_names) - 1)
 
 /* The members that are counts, in the order in which they are written. */
 static const struct {

@@ -25,6 +25,9 @@ enum mp_job_state {
     MP_JOB_CANCELLED,
 };
 
+/* Their names, NULL at the end. */
+extern const char *const mp_job_state_names[];
+
 /* "queued", …, "done-with-failures", …; never NULL. */
 const char *mp_job_state_name(enum mp_job_state state);
 bool mp_job_state_find(enum mp_job_state *state_r, const char *name);

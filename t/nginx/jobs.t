@@ -59,6 +59,10 @@ for (
 		'a target for what has none'],
 	[{ action => 'relayhost-test', rate => 1 }, 'rate',
 		'a rate for what has no users'],
+	[{ action => 'mailer-test', target => 'a@a.example', rate => 1 }, 'rate',
+		'a rate for one message'],
+	[{ action => 'radicale-backup', rate => 1 }, 'rate',
+		'a rate for what is not done user by user'],
 	[{ action => 'radicale-backup', target => 'a.example' }, 'target',
 		'a domain for what takes a mailbox'],
 	[{ %recalc, rate => 0 }, 'rate', 'a rate of 0'],
@@ -114,6 +118,30 @@ $res = $jobs->post(\%recalc, key => undef);
 is($res->{status}, 428, 'without an Idempotency-Key: 428');
 is($res->{json}{code}, 'precondition-required', 'by its code');
 is($res->{json}{errors}[0]{field}, 'Idempotency-Key', 'which names it');
+
+# and what is allowed is said
+
+my $actions = 'must be one of quota-recalc, index-rebuild, clear-folders, '
+	. 'verify-cache-clear, radicale-backup, relayhost-test, mailer-test';
+for (
+	[{}, '', $actions],
+	[{ action => 'format-disk' }, '', $actions],
+	[{ %recalc, target => '*' }, '', qr/name a domain, a mailbox, or nothing/],
+	[{ %recalc, rate => 0 }, '', qr/a whole number from 1 to 10000$/],
+	[{ %clear, junk_days => 0 }, '', qr/a whole number from 1 to 3650$/],
+	[{ %clear }, '', qr/so say junk_days, trash_days or both$/],
+	[{ %recalc, days => 1 }, '', qr/there are action, target, rate, junk_days and trash_days$/],
+	[{ %clear, junk_days => 1 }, '?dry_run=yes', qr/^must be 0 or 1/],
+	[\%recalc, '?dry_run=1', qr/only for clear-folders/],
+	[\%recalc, '?dryrun=1', qr/there is dry_run$/],
+) {
+	my ($body, $query, $says) = @$_;
+	my $text = $jobs->post($body, query => $query)
+		->{json}{errors}[0]{text};
+
+	ref $says ? like($text, $says, "it says: $text")
+		: is($text, $says, "it says: $text");
+}
 
 for (['', 'an empty key'], ['x' x 129, 'a long key'],
 	["caf\xc3\xa9", 'a key that is not ASCII'], ["a\tb", 'a tabulator'])
@@ -383,6 +411,12 @@ for (['limit=0', 'limit'], ['limit=101', 'limit'], ['limit=x', 'limit'],
 	is("$res->{status} " . ($res->{json}{errors}[0]{field} // ''),
 		"422 $_->[1]", "$_->[0] is refused by its name");
 }
+
+is($jobs->list('?action=x')->{json}{errors}[0]{text}, $actions,
+	'with the names that there are');
+is($jobs->list('?state=x')->{json}{errors}[0]{text}, 'must be one of queued, '
+	. 'running, done, done-with-failures, failed, cancelled',
+	'and the states');
 
 
 # what a stranger writes into Redis

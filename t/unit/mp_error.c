@@ -51,6 +51,29 @@ a_text_that_does_not_fit_is_cut(void **state)
 
 
 static void
+a_name_that_is_none_is_told_all(void **state)
+{
+    static const char *const names[] = { "red", "green", "blue", NULL };
+    const char *many[100];
+    struct mp_error err;
+
+    (void) state;
+
+    assert_int_equal(mp_fail_names(&err, "colour", names), MP_INVALID);
+    assert_string_equal(err.field, "colour");
+    assert_string_equal(err.text, "must be one of red, green, blue");
+
+    for (size_t i = 0; i < 99; i++) {
+        many[i] = "a long name";
+    }
+
+    many[99] = NULL;
+    assert_int_equal(mp_fail_names(&err, "name", many), MP_INVALID);
+    assert_int_equal(strlen(err.text), sizeof(err.text) - 1);
+}
+
+
+static void
 no_two_failures_have_one_name(void **state)
 {
     (void) state;
@@ -98,6 +121,7 @@ main(void)
         cmocka_unit_test(a_failure_is_one_return_statement),
         cmocka_unit_test(nobody_need_listen_to_an_error),
         cmocka_unit_test(a_text_that_does_not_fit_is_cut),
+        cmocka_unit_test(a_name_that_is_none_is_told_all),
         cmocka_unit_test(no_two_failures_have_one_name),
         cmocka_unit_test(every_failure_has_a_status_of_http_and_of_programs),
         cmocka_unit_test(success_is_success_everywhere),
