@@ -91,7 +91,8 @@ const ngx_http_mailportal_input_t  ngx_http_mailportal_inputs[] = {
     { NGX_HTTP_POST, "jobs", "body", "target", "string", 0,
       "A domain or a mailbox; all if absent. Of mailer-test: any address." },
     { NGX_HTTP_POST, "jobs", "body", "rate", "integer", 0,
-      "Users a second at most, 1 to 10000; no limit if absent." },
+      "Users a second of each node at most, 1 to 10000; no limit if absent. "
+      "Only of what works on users." },
     { NGX_HTTP_POST, "jobs", "body", "junk_days", "integer", 0,
       "Of clear-folders: what is longer in Junk goes, 1 to 3650. Without it "
       "and trash_days, both are those of the settings; with one of them, the "

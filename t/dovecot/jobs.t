@@ -8,6 +8,7 @@ use strict;
 use lib 't/lib';
 
 use Test::More;
+use File::Path qw/ make_path /;
 use Test::Mailportal::Dovecot;
 use Test::Mailportal::Worker;
 
@@ -98,6 +99,16 @@ is($job->{state}, 'done-with-failures', 'one broken user fails alone');
 is_deeply([@$job{qw/ total done failed /}], [5, 5, 1], 'and is counted');
 is($job->{errors}[0]{target}, $here[2], 'by name');
 like($job->{errors}[0]{text}, qr/nosuchformat/, 'with what is wrong');
+
+# more of them than can be told
+
+for my $name ($d->add_users(120, 'bad.test', mail => 'nosuchformat:~/mail')) {
+	make_path($d->home($name));
+}
+$job = result(action => 'index-rebuild', target => 'bad.test');
+is_deeply([@$job{qw/ total done failed /}], [120, 120, 120],
+	'each failure is counted');
+is(scalar @{ $job->{errors} }, 100, 'and the first hundred are named');
 
 # the userdb's own writing of a name
 

@@ -10,6 +10,7 @@ use lib 't/lib';
 
 use POSIX qw/ strftime /;
 use Test::More;
+use Time::HiRes qw/ time /;
 use Test::Mailportal::Dovecot;
 use Test::Mailportal::Dovecot::Settings
 	qw/ $FAST %IN patch in_force login may refused /;
@@ -47,6 +48,7 @@ my $file = $t->env('MP_WORKER_STATE') . '/master.passwd';
 my ($user, $own) = ($t->env('MP_USER'), $t->env('MP_USER_PASSWORD'));
 my $master = "$user*masteradmin";
 my ($one, $two) = ('the-first-password', 'another password: 2');
+my @took;
 
 
 sub at { return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time() + $_[0])); }
@@ -54,10 +56,12 @@ sub at { return strftime('%Y-%m-%dT%H:%M:%SZ', gmtime(time() + $_[0])); }
 
 sub set {
 	my (%set) = @_;
+	my $from = time();
 	my $version = patch($d, imap_master => \%set);
 
 	ok(in_force($d, $version), join ', ', "in force: version $version",
 		grep { $_ ne 'password' } sort keys %set);
+	push @took, time() - $from;
 	return $version;
 }
 
@@ -310,5 +314,11 @@ set(enabled => JSON::PP::false);
 file_is('off again', $name_only);
 ok(refused($d, $master, $_), 'nobody gets in') for $one, $two;
 ok(may($d, $user, $own), 'and users do as ever');
+
+# how long it took; a machine that is busy makes some of them late
+
+cmp_ok(4 * (grep { $_ < 2 } @took), '>=', scalar @took,
+	'a change is in force within two seconds')
+	or diag(join ' ', map { sprintf '%.1f', $_ } @took);
 
 $d->done();
