@@ -79,6 +79,30 @@ mpa_join_groups(const struct mpa_config *config, const struct passwd *user,
 }
 
 
+/*
+ * What nobody below us can get: not even root has more than that.  CAP_SETPCAP
+ * is needed, and goes with the rest when the user changes.
+ */
+static enum mp_status
+mpa_drop_bounding(struct mp_error *err)
+{
+    for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0;
+         cap++) {
+        if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1
+            && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
+        {
+            return mp_fail(err, MP_INVALID, "",
+                           "cannot give up capability %lu: %s; "
+                           "CapabilityBoundingSet of the unit must have "
+                           "CAP_SETPCAP",
+                           cap, strerror(errno));
+        }
+    }
+
+    return MP_OK;
+}
+
+
 /* For good: no way leads back, also not by a program that is executed. */
 static enum mp_status
 mpa_drop_privileges(const struct mpa_config *config, struct mp_error *err)
@@ -96,7 +120,9 @@ mpa_drop_privileges(const struct mpa_config *config, struct mp_error *err)
             return mp_fail(err, MP_INVALID, "user", "must not be root");
         }
 
-        if (mpa_join_groups(config, user, err) != MP_OK) {
+        if (mpa_join_groups(config, user, err) != MP_OK
+            || mpa_drop_bounding(err) != MP_OK)
+        {
             return MP_INVALID;
         }
 
