@@ -60,10 +60,12 @@ static void
 mpa_backup_odd(void *context, const char *path, const char *why)
 {
     struct mpa_backup *backup = context;
+    char safe[MPA_PATH_SIZE];
     struct mp_item item;
 
     mp_item_init(&item);
-    mp_cut(item.target, sizeof(item.target), path);
+    (void) mp_escape(safe, sizeof(safe), path, strlen(path));
+    mp_cut(item.target, sizeof(item.target), safe);
     (void) snprintf(item.text, sizeof(item.text), "left out: %s", why);
     mpa_job_add_error(backup->job, &item);
     backup->job->progress.failed++;
@@ -87,8 +89,11 @@ mpa_backup_file(void *context, const char *path, int fd, const struct stat *st,
 {
     struct mpa_backup *backup = context;
     struct mpa_job *job = backup->job;
-    unsigned char sha256[crypto_hash_sha256_BYTES];
-    char name[MPA_PATH_SIZE + sizeof(MPA_ROOT)], hex[2 * sizeof(sha256) + 1];
+    char name[MPA_PATH_SIZE + sizeof(MPA_ROOT)],
+        hex[2 * crypto_hash_sha256_BYTES + 1];
+    struct mpa_zip_member member = {
+        name, fd, (uint64_t) st->st_size, st->st_mtime, { 0 }
+    };
     enum mp_status status;
 
     if (mpa_job_cancelled(job)) {
@@ -101,15 +106,15 @@ mpa_backup_file(void *context, const char *path, int fd, const struct stat *st,
     }
 
     (void) snprintf(name, sizeof(name), "%s%s", MPA_ROOT, path);
-    status = mpa_zip_add(backup->zip, name, fd, (uint64_t) st->st_size,
-                         st->st_mtime, sha256, err);
+    status = mpa_zip_add(backup->zip, &member, err);
     if (status != MP_OK) {
         return status;
     }
 
-    (void) fprintf(backup->sums, "%s  %s\n",
-                   sodium_bin2hex(hex, sizeof(hex), sha256, sizeof(sha256)),
-                   name);
+    (void) fprintf(
+        backup->sums, "%s  %s\n",
+        sodium_bin2hex(hex, sizeof(hex), member.sha256, sizeof(member.sha256)),
+        name);
 
     backup->items += !mpa_is_props(path);
     job->progress.done++;
@@ -121,43 +126,76 @@ mpa_backup_file(void *context, const char *path, int fd, const struct stat *st,
 
 
 static void
-mpa_backup_collection(void *context, const char *path, const char *tag)
+mpa_backup_collection(void *context, const char *tag)
 {
     struct mpa_backup *backup = context;
 
-    (void) path;
     backup->collections++;
     backup->addressbooks += strcmp(tag, "VADDRESSBOOK") == 0;
     backup->calendars += strcmp(tag, "VCALENDAR") == 0;
 }
 
 
-static enum mp_status
-mpa_count_file(void *context, const char *path, int fd, const struct stat *st,
-               struct mp_error *err)
+static void
+mpa_backup_count(void *context)
 {
     struct mpa_job *job = context;
 
-    (void) path;
-    (void) fd;
-    (void) st;
-    (void) err;
     job->progress.total++;
-
-    return MP_OK;
 }
 
 
-/* The sums, and what the whole is, as the last two members. */
+/* A file of nobody else's, without a name; NULL says errno. */
+static FILE *
+mpa_backup_scratch(const struct mpa_config *config)
+{
+    char path[MPA_PATH_SIZE];
+    FILE *file = NULL;
+    int fd;
+
+    (void) snprintf(path, sizeof(path), "%s/XXXXXX%s", config->backup_dir,
+                    MPA_STORE_PART);
+    fd = mkostemps(path, sizeof(MPA_STORE_PART) - 1, O_CLOEXEC);
+
+    if (fd >= 0) {
+        (void) unlink(path);
+        file = fdopen(fd, "w+");
+    }
+
+    if (fd >= 0 && file == NULL) {
+        (void) close(fd);
+    }
+
+    return file;
+}
+
+
+/* As a member, from its begin; file is what was written so far. */
 static enum mp_status
-mpa_backup_manifest(struct mpa_backup *backup, FILE *manifest,
-                    struct mp_error *err)
+mpa_backup_add(struct mpa_backup *backup, const char *name, FILE *file,
+               struct mp_error *err)
+{
+    struct mpa_zip_member member = { .name = name, .modified = time(NULL) };
+
+    if (fflush(file) != 0 || ferror(file)) {
+        return mp_fail(err, MP_INTERNAL, "", "%s cannot be written: %s", name,
+                       strerror(errno));
+    }
+
+    member.fd = fileno(file);
+    member.size = (uint64_t) ftell(file);
+    rewind(file);
+
+    return mpa_zip_add(backup->zip, &member, err);
+}
+
+
+/* What the whole is. */
+static void
+mpa_backup_describe(const struct mpa_backup *backup, FILE *manifest)
 {
     const struct mpa_job *job = backup->job;
-    time_t now = time(NULL);
     struct mp_json json;
-    enum mp_status status;
-    long len;
 
     mp_json_init(&json);
     mp_json_object(&json, NULL);
@@ -175,24 +213,32 @@ mpa_backup_manifest(struct mpa_backup *backup, FILE *manifest,
     mp_json_end_object(&json);
     (void) fwrite(json.bytes, 1, json.len, manifest);
     mp_json_free(&json);
+}
 
-    if (fflush(backup->sums) != 0 || fflush(manifest) != 0) {
-        return mp_fail(err, MP_INTERNAL, "", "%s", strerror(errno));
-    }
 
-    len = ftell(backup->sums);
-    rewind(backup->sums);
-    status = mpa_zip_add(backup->zip, MPA_SUMS, fileno(backup->sums),
-                         (uint64_t) len, now, NULL, err);
+/* The sums, and what the whole is, as the last two members. */
+static enum mp_status
+mpa_backup_manifest(struct mpa_backup *backup, struct mp_error *err)
+{
+    FILE *manifest;
+    enum mp_status status =
+        mpa_backup_add(backup, MPA_SUMS, backup->sums, err);
+
     if (status != MP_OK) {
         return status;
     }
 
-    len = ftell(manifest);
-    rewind(manifest);
+    manifest = mpa_backup_scratch(&backup->job->agent->config);
+    if (manifest == NULL) {
+        return mp_fail(err, MP_INTERNAL, "", "%s cannot be written: %s",
+                       MPA_MANIFEST, strerror(errno));
+    }
 
-    return mpa_zip_add(backup->zip, MPA_MANIFEST, fileno(manifest),
-                       (uint64_t) len, now, NULL, err);
+    mpa_backup_describe(backup, manifest);
+    status = mpa_backup_add(backup, MPA_MANIFEST, manifest, err);
+    (void) fclose(manifest);
+
+    return status;
 }
 
 
@@ -202,8 +248,10 @@ mpa_backup_read(struct mpa_backup *backup, const char *user,
                 struct mp_error *err)
 {
     const struct mpa_config *config = &backup->job->agent->config;
-    struct mpa_radicale_walk walk = { backup, mpa_backup_file,
-                                      mpa_backup_collection, mpa_backup_odd };
+    struct mpa_radicale_walk walk = { .context = backup,
+                                      .file = mpa_backup_file,
+                                      .collection = mpa_backup_collection,
+                                      .odd = mpa_backup_odd };
     enum mp_status status;
     int lock;
 
@@ -223,30 +271,42 @@ mpa_backup_read(struct mpa_backup *backup, const char *user,
 }
 
 
+/* The members of the ZIP, which was begun. */
+static enum mp_status
+mpa_backup_fill(struct mpa_backup *backup, struct mp_error *err)
+{
+    const char *target = backup->job->job.target;
+    enum mp_status status;
+
+    backup->sums = mpa_backup_scratch(&backup->job->agent->config);
+    if (backup->sums == NULL) {
+        return mp_fail(err, MP_INTERNAL, "", "%s cannot be written: %s",
+                       MPA_SUMS, strerror(errno));
+    }
+
+    status = mpa_backup_read(backup, target[0] != '\0' ? target : NULL, err);
+    if (status == MP_OK) {
+        status = mpa_backup_manifest(backup, err);
+    }
+
+    (void) fclose(backup->sums);
+
+    return status;
+}
+
+
 static enum mp_status
 mpa_backup_write(struct mpa_backup *backup, int fd, struct mp_backup *done_r,
                  struct mp_error *err)
 {
-    const char *target = backup->job->job.target;
-    unsigned char sha256[crypto_hash_sha256_BYTES];
-    FILE *manifest = tmpfile();
+    unsigned char sha256[crypto_hash_sha256_BYTES] = { 0 };
     enum mp_status status, end;
     struct mp_error why;
 
-    backup->sums = tmpfile();
-
-    status = backup->sums != NULL && manifest != NULL
-               ? mpa_zip_begin(&backup->zip, fd, err)
-               : mp_fail(err, MP_INTERNAL, "", "no temporary file: %s",
-                         strerror(errno));
-
+    status =
+        mpa_zip_begin(&backup->zip, fd, mpa_backup_stops, backup->job, err);
     if (status == MP_OK) {
-        status =
-            mpa_backup_read(backup, target[0] != '\0' ? target : NULL, err);
-    }
-
-    if (status == MP_OK) {
-        status = mpa_backup_manifest(backup, manifest, err);
+        status = mpa_backup_fill(backup, err);
     }
 
     end = mpa_zip_end(backup->zip, &done_r->bytes, sha256, &why);
@@ -261,13 +321,6 @@ mpa_backup_write(struct mpa_backup *backup, int fd, struct mp_backup *done_r,
 
     (void) sodium_bin2hex(done_r->sha256, sizeof(done_r->sha256), sha256,
                           sizeof(sha256));
-
-    if (backup->sums != NULL) {
-        (void) fclose(backup->sums);
-    }
-    if (manifest != NULL) {
-        (void) fclose(manifest);
-    }
 
     return status;
 }
@@ -299,7 +352,7 @@ mpa_backup_make(struct mpa_job *job, struct mp_backup *done_r,
 {
     const struct mpa_config *config = &job->agent->config;
     struct mpa_backup backup = { .job = job };
-    char part[MP_BACKUP_NAME + 8], path[MPA_PATH_SIZE];
+    char part[MP_BACKUP_NAME + sizeof(MPA_STORE_PART)], path[MPA_PATH_SIZE];
     enum mp_status status;
     int fd;
 
@@ -308,7 +361,7 @@ mpa_backup_make(struct mpa_job *job, struct mp_backup *done_r,
     memcpy(done_r->target, job->job.target, sizeof(done_r->target));
     memcpy(done_r->created_at, job->progress.started_at,
            sizeof(done_r->created_at));
-    (void) snprintf(part, sizeof(part), "%s.part", done_r->name);
+    (void) snprintf(part, sizeof(part), "%s%s", done_r->name, MPA_STORE_PART);
     (void) snprintf(path, sizeof(path), "%s/%s", config->backup_dir, part);
 
     (void) unlink(path);
@@ -348,7 +401,7 @@ mpa_backup_done(struct mpa_job *job, const struct mp_backup *done)
                  (unsigned long long) done->items,
                  (unsigned long long) done->bytes);
 
-    if (mpa_store_trim(&job->agent->config, &err) != MP_OK
+    if (mpa_store_trim(&job->agent->config, done->name, &err) != MP_OK
         || mpa_store_publish(&job->agent->config, job->redis, &err) != MP_OK)
     {
         mpa_job_step(job, "list", "%s", err.text);
@@ -365,7 +418,7 @@ mpa_backup(struct mpa_job *job)
 {
     const struct mpa_config *config = &job->agent->config;
     struct mpa_radicale_walk count = { .context = job,
-                                       .file = mpa_count_file };
+                                       .count = mpa_backup_count };
     struct mp_backup done = { .bytes = 0 };
     struct mp_error err;
     enum mp_status status;

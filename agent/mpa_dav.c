@@ -29,11 +29,10 @@ struct mpa_dav {
 
 
 static void
-mpa_dav_count(void *context, const char *path, const char *tag)
+mpa_dav_count(void *context, const char *tag)
 {
     struct mpa_dav *dav = context;
 
-    (void) path;
     dav->collections++;
     dav->addressbooks += strcmp(tag, "VADDRESSBOOK") == 0;
     dav->calendars += strcmp(tag, "VCALENDAR") == 0;

@@ -73,7 +73,7 @@ mpa_file_write(const char *dir, const char *name, mode_t mode,
         return mp_fail(err, MP_FORBIDDEN, "", "%s: %s", dir, strerror(errno));
     }
 
-    (void) snprintf(temp, sizeof(temp), ".%.200s.new", name);
+    (void) snprintf(temp, sizeof(temp), ".%.200s" MPA_FILE_TEMP, name);
     errno = 0;
 
     if (!mpa_file_put(folder, temp, name, mode, bytes, len)) {

@@ -6,6 +6,9 @@
 
 #include "mp_error.h"
 
+/* How the name of the temporary file ends, which begins with a dot. */
+#define MPA_FILE_TEMP ".new"
+
 /*
  * Replaces the file name in the folder dir in one step: a temporary file,
  * fsync, rename, fsync of the folder.  On failure the old one stays, and

@@ -8,6 +8,9 @@
 
 #define MPA_PUBLISH_MSECS 200
 
+/* Who waits for a job must not wait for Redis each time. */
+#define MPA_PUBLISH_AWAY_MSECS 10000
+
 static const struct {
     enum mp_action action;
     mpa_job_run *run;
@@ -161,6 +164,7 @@ mpa_job_publish(struct mpa_job *job, bool now, struct mp_error *err)
     status = mpa_job_send(job->redis, cmd, COUNT, err);
     if (status != MP_OK) {
         mp_redis_drop(job->redis);
+        job->published = mp_clock_steady() + MPA_PUBLISH_AWAY_MSECS;
     }
 
     return status;

@@ -22,6 +22,10 @@
 #define MPA_TAG_SIZE   32
 #define MPA_LOCK_EVERY 20 /* milliseconds */
 
+#define MPA_LINK     "is a symbolic link"
+#define MPA_NO_FILE  "is no plain file"
+#define MPA_REPLACED "was replaced meanwhile"
+
 
 /* What Radicale makes anew, or is about to put in its place. */
 static bool
@@ -79,14 +83,40 @@ mpa_props_tag(int folder, char tag_r[MPA_TAG_SIZE])
 }
 
 
+/* What it is, should the file system not say so; DT_UNKNOWN: it is gone. */
+static unsigned char
+mpa_walk_type(const struct mpa_radicale_walk *walk, int folder,
+              const struct dirent *entry, const char *path)
+{
+    struct stat st;
+
+    if (entry->d_type != DT_UNKNOWN) {
+        return entry->d_type;
+    }
+
+    if (fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+        return IFTODT(st.st_mode);
+    }
+
+    if (errno != ENOENT) {
+        mpa_say_odd(walk, path, strerror(errno));
+    }
+
+    return DT_UNKNOWN;
+}
+
+
 static enum mp_status
 mpa_walk_file(const struct mpa_radicale_walk *walk, int folder,
-              const char *name, const char *path, const struct stat *seen,
-              struct mp_error *err)
+              const char *name, const char *path, struct mp_error *err)
 {
-    enum mp_status status;
+    enum mp_status status = MP_OK;
     struct stat st;
     int fd;
+
+    if (walk->count != NULL) {
+        walk->count(walk->context);
+    }
 
     if (walk->file == NULL) {
         return MP_OK;
@@ -96,14 +126,13 @@ mpa_walk_file(const struct mpa_radicale_walk *walk, int folder,
     fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0) {
-        mpa_say_odd(walk, path, strerror(errno));
+        mpa_say_odd(walk, path,
+                    errno == ELOOP ? MPA_REPLACED : strerror(errno));
         return MP_OK;
     }
 
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)
-        || st.st_dev != seen->st_dev) {
-        mpa_say_odd(walk, path, "is no plain file");
-        status = MP_OK;
+    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode)) {
+        mpa_say_odd(walk, path, MPA_NO_FILE);
     } else {
         status = walk->file(walk->context, path, fd, &st, err);
     }
@@ -121,28 +150,12 @@ static enum mp_status mpa_walk_folder(const struct mpa_radicale_walk *walk,
 
 
 static enum mp_status
-mpa_walk_entry(const struct mpa_radicale_walk *walk, int folder,
+mpa_walk_below(const struct mpa_radicale_walk *walk, int folder,
                const char *name, const char *path, unsigned int depth,
                struct mp_error *err)
 {
     enum mp_status status;
-    struct stat st;
     int fd;
-
-    if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
-        return MP_OK; /* gone meanwhile */
-    }
-
-    if (S_ISREG(st.st_mode)) {
-        return mpa_walk_file(walk, folder, name, path, &st, err);
-    }
-
-    if (!S_ISDIR(st.st_mode)) {
-        mpa_say_odd(walk, path,
-                    S_ISLNK(st.st_mode) ? "is a symbolic link"
-                                        : "is no plain file");
-        return MP_OK;
-    }
 
     if (depth == MPA_DEPTH_MAX) {
         mpa_say_odd(walk, path, "is too deep");
@@ -151,7 +164,9 @@ mpa_walk_entry(const struct mpa_radicale_walk *walk, int folder,
 
     fd = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0) {
-        mpa_say_odd(walk, path, strerror(errno));
+        mpa_say_odd(walk, path,
+                    errno == ELOOP || errno == ENOTDIR ? MPA_REPLACED
+                                                       : strerror(errno));
         return MP_OK;
     }
 
@@ -163,33 +178,44 @@ mpa_walk_entry(const struct mpa_radicale_walk *walk, int folder,
 
 
 static enum mp_status
-mpa_walk_folder(const struct mpa_radicale_walk *walk, int folder,
-                const char *path, unsigned int depth, struct mp_error *err)
+mpa_walk_entry(const struct mpa_radicale_walk *walk, int folder,
+               const struct dirent *entry, const char *path,
+               unsigned int depth, struct mp_error *err)
 {
-    char below[MPA_PATH_SIZE], tag[MPA_TAG_SIZE];
+    switch (mpa_walk_type(walk, folder, entry, path)) {
+    case DT_REG:
+        return mpa_walk_file(walk, folder, entry->d_name, path, err);
+
+    case DT_DIR:
+        return mpa_walk_below(walk, folder, entry->d_name, path, depth, err);
+
+    case DT_LNK:
+        mpa_say_odd(walk, path, MPA_LINK);
+        return MP_OK;
+
+    case DT_UNKNOWN:
+        return MP_OK;
+
+    default:
+        mpa_say_odd(walk, path, MPA_NO_FILE);
+        return MP_OK;
+    }
+}
+
+
+static enum mp_status
+mpa_walk_entries(const struct mpa_radicale_walk *walk, DIR *dir,
+                 const char *path, unsigned int depth, struct mp_error *err)
+{
+    char below[MPA_PATH_SIZE];
     enum mp_status status = MP_OK;
     const struct dirent *entry;
-    int copy = dup(folder);
-    DIR *dir = copy >= 0 ? fdopendir(copy) : NULL;
 
-    if (dir == NULL) {
-        if (copy >= 0) {
-            (void) close(copy);
-        }
-        return mp_fail(err, MP_INTERNAL, "", "%s: %s", path, strerror(errno));
-    }
-
-    if (walk->collection != NULL && mpa_props_tag(folder, tag)) {
-        walk->collection(walk->context, path, tag);
-    }
-
-    while (status == MP_OK && (entry = readdir(dir)) != NULL) {
+    while (status == MP_OK && (errno = 0, entry = readdir(dir)) != NULL) {
         const char *name = entry->d_name;
 
         if (strcmp(name, ".") == 0 || strcmp(name, "..") == 0
-            || mpa_is_passing(name)
-            || (walk->file == NULL && entry->d_type == DT_REG))
-        {
+            || mpa_is_passing(name)) {
             continue;
         }
 
@@ -201,9 +227,50 @@ mpa_walk_folder(const struct mpa_radicale_walk *walk, int folder,
             continue;
         }
 
-        status = mpa_walk_entry(walk, folder, name, below, depth, err);
+        status = mpa_walk_entry(walk, dirfd(dir), entry, below, depth, err);
     }
 
+    /* half a folder must not pass for a whole one */
+    return status == MP_OK && errno != 0
+             ? mp_fail(err, MP_INTERNAL, "",
+                       "a folder of Radicale cannot be read: %s",
+                       strerror(errno))
+             : status;
+}
+
+
+static enum mp_status
+mpa_walk_folder(const struct mpa_radicale_walk *walk, int folder,
+                const char *path, unsigned int depth, struct mp_error *err)
+{
+    char tag[MPA_TAG_SIZE] = "";
+    enum mp_status status;
+    DIR *dir;
+    int copy;
+
+    if (walk->collection != NULL && mpa_props_tag(folder, tag)) {
+        walk->collection(walk->context, tag);
+    }
+
+    /* Radicale has no collection below one that has a tag */
+    if (tag[0] != '\0' && walk->file == NULL && walk->count == NULL) {
+        return MP_OK;
+    }
+
+    copy = dup(folder);
+    dir = copy >= 0 ? fdopendir(copy) : NULL;
+
+    if (dir == NULL) {
+        status = mp_fail(err, MP_INTERNAL, "",
+                         "a folder of Radicale cannot be read: %s",
+                         strerror(errno));
+        if (copy >= 0) {
+            (void) close(copy);
+        }
+        return status;
+    }
+
+    status = mpa_walk_entries(walk, dir, path, depth, err);
     (void) closedir(dir);
 
     return status;

@@ -17,15 +17,17 @@ struct mpa_radicale_walk {
     void *context;
 
     /*
-     * A file: its path below collection-root, open for reading; or, for a
-     * count, without being opened, with fd -1.  Another status than MP_OK ends
-     * the walk.
+     * A file: its path below collection-root, open for reading.  Another
+     * status than MP_OK ends the walk.
      */
     enum mp_status (*file)(void *context, const char *path, int fd,
                            const struct stat *st, struct mp_error *err);
 
+    /* A file, by its name only: what file would be called for, in advance. */
+    void (*count)(void *context);
+
     /* A collection, with the tag of its props: "VADDRESSBOOK", … or "". */
-    void (*collection)(void *context, const char *path, const char *tag);
+    void (*collection)(void *context, const char *tag);
 
     /* What is no plain file or folder, or cannot be opened: it is left out. */
     void (*odd)(void *context, const char *path, const char *why);
@@ -33,7 +35,7 @@ struct mpa_radicale_walk {
 
 /*
  * Walks through all users, or one.  The functions of walk may be NULL; without
- * file and odd, only the props are looked at.  MP_NOT_FOUND: there is no
+ * file and count, only the props are looked at.  MP_NOT_FOUND: there is no
  * such folder, or no such user.
  */
 enum mp_status mpa_radicale_walk(const char *folder, const char *user,

@@ -6,24 +6,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include "mp_clock.h"
 #include "mp_key.h"
 #include "mpa_file.h"
 
 #define MPA_STORE_PATH 4096
-#define MPA_STORE_JSON 2048
+#define MPA_STORE_JSON ".json"
+#define MPA_STORE_MOST 2048 /* bytes of what stands beside a ZIP */
 
 
-/* What stands beside a ZIP; false when it does not, or is not valid. */
+static bool
+mpa_store_has_zip(int folder, const struct mp_backup *backup)
+{
+    struct stat st;
+
+    return fstatat(folder, backup->name, &st, AT_SYMLINK_NOFOLLOW) == 0
+        && S_ISREG(st.st_mode) && (uint64_t) st.st_size == backup->bytes;
+}
+
+
+/* What stands beside a ZIP; false when it does not, or is not true. */
 static bool
 mpa_store_read(int folder, const char *name, struct mp_backup *backup_r)
 {
-    char path[MP_BACKUP_NAME + 8], bytes[MPA_STORE_JSON];
+    char path[MP_BACKUP_NAME + sizeof(MPA_STORE_JSON)], bytes[MPA_STORE_MOST];
     ssize_t n;
     int fd;
 
-    (void) snprintf(path, sizeof(path), "%s.json", name);
+    (void) snprintf(path, sizeof(path), "%s" MPA_STORE_JSON, name);
     fd = openat(folder, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 
     if (fd < 0) {
@@ -34,7 +47,8 @@ mpa_store_read(int folder, const char *name, struct mp_backup *backup_r)
     (void) close(fd);
 
     return n > 0 && mp_backup_parse(backup_r, bytes, (size_t) n, NULL) == MP_OK
-        && strcmp(backup_r->name, name) == 0;
+        && strcmp(backup_r->name, name) == 0
+        && mpa_store_has_zip(folder, backup_r);
 }
 
 
@@ -84,27 +98,48 @@ mpa_store_list(const struct mpa_config *config, struct mp_backup **backups_r,
 }
 
 
+/* So that also after a loss of power it is there under its name. */
+static bool
+mpa_store_rename(const char *dir, const char *from, const char *to)
+{
+    int folder = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool done;
+
+    if (folder < 0) {
+        return false;
+    }
+
+    done = renameat(folder, from, folder, to) == 0 && fsync(folder) == 0;
+    (void) close(folder);
+
+    return done;
+}
+
+
 enum mp_status
 mpa_store_put(const struct mpa_config *config, const char *part,
               const struct mp_backup *backup, struct mp_error *err)
 {
-    char from[MPA_STORE_PATH], to[MPA_STORE_PATH], name[MP_BACKUP_NAME + 8];
+    char name[MP_BACKUP_NAME + sizeof(MPA_STORE_JSON)];
     struct mp_json json;
     enum mp_status status;
 
-    (void) snprintf(from, sizeof(from), "%s/%s", config->backup_dir, part);
-    (void) snprintf(to, sizeof(to), "%s/%s", config->backup_dir, backup->name);
-    (void) snprintf(name, sizeof(name), "%s.json", backup->name);
+    (void) snprintf(name, sizeof(name), "%s" MPA_STORE_JSON, backup->name);
 
-    if (rename(from, to) != 0) {
-        return mp_fail(err, MP_FORBIDDEN, "", "%s: %s", to, strerror(errno));
-    }
-
+    /* first what it is, so that the ZIP is whole with its own name */
     mp_json_init(&json);
     mp_backup_render(&json, NULL, backup);
     status = mpa_file_write(config->backup_dir, name, 0640, json.bytes,
                             json.len, err);
     mp_json_free(&json);
+
+    if (status == MP_OK
+        && !mpa_store_rename(config->backup_dir, part, backup->name))
+    {
+        status = mp_fail(err, MP_FORBIDDEN, "", "%s/%s: %s",
+                         config->backup_dir, backup->name, strerror(errno));
+        (void) mpa_store_drop(config, backup->name, NULL);
+    }
 
     return status;
 }
@@ -125,8 +160,8 @@ mpa_store_drop(const struct mpa_config *config, const char *name,
         return mp_fail(err, MP_FORBIDDEN, "", "%s: %s", path, strerror(errno));
     }
 
-    (void) snprintf(path, sizeof(path), "%s/%s.json", config->backup_dir,
-                    name);
+    (void) snprintf(path, sizeof(path), "%s/%s" MPA_STORE_JSON,
+                    config->backup_dir, name);
     if (unlink(path) != 0 && errno != ENOENT) {
         return mp_fail(err, MP_FORBIDDEN, "", "%s: %s", path, strerror(errno));
     }
@@ -135,9 +170,24 @@ mpa_store_drop(const struct mpa_config *config, const char *name,
 }
 
 
-enum mp_status
-mpa_store_trim(const struct mpa_config *config, struct mp_error *err)
+/* 0 for the one that was made just now, 1, and 2 of the future. */
+static int
+mpa_store_age(const struct mp_backup *backup, const char *newest,
+              const char *now)
 {
+    if (strcmp(backup->name, newest) == 0) {
+        return 0;
+    }
+
+    return strcmp(backup->created_at, now) <= 0 ? 1 : 2;
+}
+
+
+enum mp_status
+mpa_store_trim(const struct mpa_config *config, const char *newest,
+               struct mp_error *err)
+{
+    char now[MP_TIME_SIZE];
     struct mp_backup *backups;
     size_t count;
     enum mp_status status = mpa_store_list(config, &backups, &count, err);
@@ -146,11 +196,18 @@ mpa_store_trim(const struct mpa_config *config, struct mp_error *err)
         return status;
     }
 
+    /* a clock that was wrong must not cost what was made since */
+    mp_time_format(now, mp_clock_msecs() / 1000);
+
     for (size_t i = 0; i < count && status == MP_OK; i++) {
+        int age = mpa_store_age(&backups[i], newest, now);
         unsigned int newer = 0;
 
-        for (size_t k = 0; k < i; k++) {
-            newer += strcmp(backups[k].target, backups[i].target) == 0;
+        for (size_t k = 0; k < count; k++) {
+            int other = mpa_store_age(&backups[k], newest, now);
+
+            newer += strcmp(backups[k].target, backups[i].target) == 0
+                  && (other < age || (other == age && k < i));
         }
 
         if (newer >= config->backup_keep) {
@@ -161,6 +218,34 @@ mpa_store_trim(const struct mpa_config *config, struct mp_error *err)
     free(backups);
 
     return status;
+}
+
+
+static bool
+mpa_store_ends(const char *name, const char *end)
+{
+    size_t len = strlen(name), tail = strlen(end);
+
+    return len > tail && strcmp(name + len - tail, end) == 0;
+}
+
+
+/* What stands beside a ZIP that is not there. */
+static bool
+mpa_store_is_alone(int folder, const char *name)
+{
+    size_t len = strlen(name) - strlen(MPA_STORE_JSON);
+    char zip[MP_BACKUP_NAME];
+    struct stat st;
+
+    if (!mp_backup_name_check(name, len)) {
+        return false;
+    }
+
+    (void) snprintf(zip, sizeof(zip), "%.*s", (int) len, name);
+
+    return fstatat(folder, zip, &st, AT_SYMLINK_NOFOLLOW) != 0
+        && errno == ENOENT;
 }
 
 
@@ -175,10 +260,14 @@ mpa_store_sweep(const struct mpa_config *config)
     }
 
     while ((entry = readdir(dir)) != NULL) {
-        size_t len = strlen(entry->d_name);
+        const char *name = entry->d_name;
 
-        if (len > 5 && strcmp(entry->d_name + len - 5, ".part") == 0) {
-            (void) unlinkat(dirfd(dir), entry->d_name, 0);
+        if (mpa_store_ends(name, MPA_STORE_PART)
+            || (name[0] == '.' && mpa_store_ends(name, MPA_FILE_TEMP))
+            || (mpa_store_ends(name, MPA_STORE_JSON)
+                && mpa_store_is_alone(dirfd(dir), name)))
+        {
+            (void) unlinkat(dirfd(dir), name, 0);
         }
     }
 

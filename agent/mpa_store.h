@@ -8,7 +8,11 @@
 /*
  * The folder of finished backups: beside each NAME.zip stands NAME.zip.json,
  * which says what it is.  The folder is the truth; Redis has a copy of it.
+ * A ZIP is one only when both are there and its size is what is said.
  */
+
+/* How the name of a file ends that is not finished. */
+#define MPA_STORE_PART ".part"
 
 /* The most that are looked at. */
 #define MPA_STORE_MAX 1000
@@ -27,9 +31,13 @@ enum mp_status mpa_store_put(const struct mpa_config *config, const char *part,
 enum mp_status mpa_store_drop(const struct mpa_config *config,
                               const char *name, struct mp_error *err);
 
-/* Removes what is older than the newest backup_keep of each target. */
+/*
+ * Removes what is older than the newest backup_keep of each target.  The one
+ * of the name newest is the newest, and what says that it is of the future the
+ * oldest.
+ */
 enum mp_status mpa_store_trim(const struct mpa_config *config,
-                              struct mp_error *err);
+                              const char *newest, struct mp_error *err);
 
 /* Removes what was begun and never finished. */
 void mpa_store_sweep(const struct mpa_config *config);

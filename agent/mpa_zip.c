@@ -15,6 +15,8 @@ struct mpa_zip {
     struct archive *archive;
     struct archive_entry *entry;
     int fd;
+    bool (*stop)(const void *context);
+    const void *context;
     uint64_t bytes;
     crypto_hash_sha256_state sha256;
     char block[MPA_ZIP_BLOCK];
@@ -56,7 +58,9 @@ mpa_zip_failed(const struct mpa_zip *zip, struct mp_error *err)
 
 
 enum mp_status
-mpa_zip_begin(struct mpa_zip **zip_r, int fd, struct mp_error *err)
+mpa_zip_begin(struct mpa_zip **zip_r, int fd,
+              bool (*stop)(const void *context), const void *context,
+              struct mp_error *err)
 {
     struct mpa_zip *zip = calloc(1, sizeof(*zip));
 
@@ -66,6 +70,8 @@ mpa_zip_begin(struct mpa_zip **zip_r, int fd, struct mp_error *err)
 
     *zip_r = zip;
     zip->fd = fd;
+    zip->stop = stop;
+    zip->context = context;
     zip->archive = archive_write_new();
     zip->entry = archive_entry_new();
     (void) crypto_hash_sha256_init(&zip->sha256);
@@ -91,22 +97,33 @@ mpa_zip_begin(struct mpa_zip **zip_r, int fd, struct mp_error *err)
 }
 
 
-/* Up to size bytes: it may grow or shrink while we read. */
+/* Its first size bytes: it may grow or shrink while we read. */
 static enum mp_status
-mpa_zip_copy(struct mpa_zip *zip, int fd, uint64_t size,
+mpa_zip_copy(struct mpa_zip *zip, const struct mpa_zip_member *member,
              crypto_hash_sha256_state *sha256, struct mp_error *err)
 {
-    while (size > 0) {
-        size_t want = size < MPA_ZIP_BLOCK ? (size_t) size : MPA_ZIP_BLOCK;
-        ssize_t n = read(fd, zip->block, want);
+    uint64_t left = member->size;
+
+    while (left > 0) {
+        size_t want = left < MPA_ZIP_BLOCK ? (size_t) left : MPA_ZIP_BLOCK;
+        ssize_t n = read(member->fd, zip->block, want);
 
         if (n < 0 && errno == EINTR) {
             continue;
         }
 
-        if (n <= 0) {
+        if (n < 0) {
+            return mp_fail(err, MP_INTERNAL, "", "a file cannot be read: %s",
+                           strerror(errno));
+        }
+
+        if (n == 0) {
             return mp_fail(err, MP_INTERNAL, "",
                            "a file became shorter while it was read");
+        }
+
+        if (zip->stop != NULL && zip->stop(zip->context)) {
+            return mp_fail(err, MP_TIMEOUT, "", "cancelled");
         }
 
         if (archive_write_data(zip->archive, zip->block, (size_t) n) != n) {
@@ -116,7 +133,7 @@ mpa_zip_copy(struct mpa_zip *zip, int fd, uint64_t size,
         (void) crypto_hash_sha256_update(sha256,
                                          (const unsigned char *) zip->block,
                                          (unsigned long long) n);
-        size -= (uint64_t) n;
+        left -= (uint64_t) n;
     }
 
     return MP_OK;
@@ -124,34 +141,30 @@ mpa_zip_copy(struct mpa_zip *zip, int fd, uint64_t size,
 
 
 enum mp_status
-mpa_zip_add(struct mpa_zip *zip, const char *name, int fd, uint64_t size,
-            time_t modified, unsigned char *sha256_r, struct mp_error *err)
+mpa_zip_add(struct mpa_zip *zip, struct mpa_zip_member *member,
+            struct mp_error *err)
 {
-    unsigned char digest[crypto_hash_sha256_BYTES];
     crypto_hash_sha256_state sha256;
     enum mp_status status;
 
     (void) crypto_hash_sha256_init(&sha256);
     (void) archive_entry_clear(zip->entry);
-    (void) archive_entry_update_pathname_utf8(zip->entry, name);
+    (void) archive_entry_update_pathname_utf8(zip->entry, member->name);
     archive_entry_set_filetype(zip->entry, AE_IFREG);
     archive_entry_set_perm(zip->entry, 0640);
-    archive_entry_set_size(zip->entry, (la_int64_t) size);
-    archive_entry_set_mtime(zip->entry, modified, 0);
+    archive_entry_set_size(zip->entry, (la_int64_t) member->size);
+    archive_entry_set_mtime(zip->entry, member->modified, 0);
 
     if (archive_write_header(zip->archive, zip->entry) != ARCHIVE_OK) {
         return mpa_zip_failed(zip, err);
     }
 
-    status = mpa_zip_copy(zip, fd, size, &sha256, err);
+    status = mpa_zip_copy(zip, member, &sha256, err);
     if (status != MP_OK) {
         return status;
     }
 
-    (void) crypto_hash_sha256_final(&sha256, digest);
-    if (sha256_r != NULL) {
-        memcpy(sha256_r, digest, sizeof(digest));
-    }
+    (void) crypto_hash_sha256_final(&sha256, member->sha256);
 
     return archive_write_finish_entry(zip->archive) == ARCHIVE_OK
              ? MP_OK

@@ -1,8 +1,9 @@
 #ifndef MPA_ZIP_H
 #define MPA_ZIP_H
 
+#include <stdbool.h>
 #include <stdint.h>
-#include <sys/types.h>
+#include <time.h>
 
 #include "mp_error.h"
 
@@ -13,16 +14,28 @@
  */
 struct mpa_zip;
 
+/*
+ * stop, asked with context at each block of a member, may be NULL; when it
+ * says so, adding ends with MP_TIMEOUT.
+ */
 enum mp_status mpa_zip_begin(struct mpa_zip **zip_r, int fd,
-                             struct mp_error *err);
+                             bool (*stop)(const void *context),
+                             const void *context, struct mp_error *err);
+
+struct mpa_zip_member {
+    const char *name; /* UTF-8 */
+    int fd;           /* read from where it stands */
+    uint64_t size;
+    time_t modified;
+    unsigned char sha256[32]; /* of its bytes, written when it was added */
+};
 
 /*
- * Adds a file: the first size bytes of what fd holds; one that has become
- * shorter is an error.  sha256_r, of 32 bytes, may be NULL.  name is UTF-8.
+ * Adds a file: its first size bytes, be it longer by now; one that has become
+ * shorter is an error.
  */
-enum mp_status mpa_zip_add(struct mpa_zip *zip, const char *name, int fd,
-                           uint64_t size, time_t modified,
-                           unsigned char *sha256_r, struct mp_error *err);
+enum mp_status mpa_zip_add(struct mpa_zip *zip, struct mpa_zip_member *member,
+                           struct mp_error *err);
 
 /* Ends and frees it, also when something failed before. */
 enum mp_status mpa_zip_end(struct mpa_zip *zip, uint64_t *bytes_r,
