@@ -128,7 +128,10 @@ const SENTENCES = {
     }
     return `${countsOf(job)}${leftOf(job)}.${waitingOf(job)}`;
   },
-  done: (job) => `Done${afterColon(job)}${lastedOf(job)}.`,
+  done: (job) => (job.total === 0 && executorOf(job) === 'dovecot'
+    ? `There is no mailbox${job.target ? ` of ${job.target}` : ''}: nothing `
+      + 'was to be done.'
+    : `Done${afterColon(job)}${lastedOf(job)}.`),
   'done-with-failures': (job) => (
     `Done, but not for all: ${countsOf(job)}${lastedOf(job)}.`
   ),

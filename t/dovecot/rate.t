@@ -55,4 +55,21 @@ like(status($d), qr/$slow .*, \d+ s left/, 'that the status tells too');
 $d->job_cancel($slow);
 is($d->job_end($slow)->{state}, 'cancelled', 'a slow job ends at once');
 
+# without a rate the pace of the last seconds tells it: all but one are done,
+# some of them since more than a second
+
+my @users = map { "u$_\@few.test" } 30, 31;
+$d->fill_maildir(\@users, 1);
+hold($d, $_) for @users;
+my $id = $d->job_push(action => 'index-rebuild', target => 'few.test');
+$d->wait_for(sub { busy($d) == 2 }, 20, 'two lanes at work');
+my $then = time();
+$d->wait_for(sub { time() > $then + 1.2 }, 20, 'the clock');
+release($d, $users[0]);
+$job = $d->job_at($id, 59);
+is_deeply([@$job{qw/ total done eta /}], [60, 59, 0],
+	'a job without a rate tells what is left, too');
+release($d, $users[1]);
+is($d->job_end($id)->{state}, 'done', 'and ends');
+
 $d->done();

@@ -17,6 +17,7 @@ run(async (portal) => {
   await whole(page, ids.rich);
   await dry(page, ids.dry);
   await live(page);
+  await nobody(page);
   await missing(page);
   await roles(portal, ids.rich);
 });
@@ -183,6 +184,25 @@ async function live(page) {
     'to its end');
   is(await page.getByRole('button', { name: 'Cancel job' }).count(), 0,
     'when nothing is left to cancel');
+}
+
+/* A name that is mistyped is nobody's. */
+async function nobody(page) {
+  const none = { total: 0, done: 0 };
+  const domain = plant({ target: 'exmaple.com' }, { mx1: none, mx2: none });
+  const mailbox = plant({ target: 'ana@example.com' }, {
+    mx1: { ...none, state: 'failed', text: 'there is no such user' },
+  });
+
+  await page.goto(`${url}/#/jobs/${domain}`);
+  await shows(page.getByText('There is no mailbox of exmaple.com: nothing was '
+    + 'to be done.').first(), 'a job for nobody says so');
+  await page.goto(`${url}/#/jobs/${mailbox}`);
+  await shows(page.getByRole('table', { name: 'Failures' })
+    .getByRole('rowheader', { name: 'ana@example.com' })
+    .or(page.getByRole('table', { name: 'Failures' })
+      .getByRole('cell', { name: 'ana@example.com' })).first(),
+  'and one for a mailbox that is not there names it');
 }
 
 async function missing(page) {

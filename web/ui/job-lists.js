@@ -58,7 +58,7 @@ export function Failures({ job, rows }) {
   return html`
     <${List} title="Failures" job=${job} rows=${rows} all=${errors}
       count=${job.failed} columns=${[
-    USER,
+    { ...USER, cell: (row) => row.target || wholeOf(job, row) },
     {
       id: 'text',
       label: 'What failed',
@@ -139,11 +139,11 @@ export function Messages({ job, rows }) {
 }
 
 /* A server that failed as a whole has no user to name. */
+const wholeOf = ({ target }, { node }) => (target && target.includes('@')
+  ? target : `all at ${node}`);
+
 const USER = {
-  id: 'target',
-  label: 'User',
-  kind: 'user',
-  cell: (row) => row.target || `all at ${row.node}`,
+  id: 'target', label: 'User', kind: 'user', cell: (row) => row.target,
 };
 
 const size = (bytes) => (bytes === undefined ? '–' : showBytes(bytes));
