@@ -71,7 +71,7 @@ static void worker_job_insert(struct worker_job **head,
 
 static enum worker_job_class worker_job_class(const struct mp_job *job)
 {
-	if (strcmp(job->created_by, "mailportal") == 0)
+	if (strcmp(job->created_by, MP_JOB_OWN) == 0)
 		return WORKER_CLASS_SWEEP;
 	if (job->target[0] == '\0')
 		return WORKER_CLASS_ALL;
@@ -452,8 +452,7 @@ bool worker_job_begin(struct mp_job *job)
 	int ret;
 
 	if (job->created_by[0] == '\0') {
-		i_strocpy(job->created_by, "mailportal",
-			  sizeof(job->created_by));
+		i_strocpy(job->created_by, MP_JOB_OWN, sizeof(job->created_by));
 	}
 	if (worker_job_has_like(waiting, job) ||
 	    worker_job_has_like(working, job))

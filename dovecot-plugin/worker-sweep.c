@@ -25,8 +25,6 @@
 #define SWEEP_FILE_TAG "mailportal-sweep"
 #define SWEEP_DUE "due"
 
-#define SWEEP_BY "mailportal"
-
 static struct {
 	char *path;
 	unsigned int junk_days, trash_days; /* 0: never */
@@ -105,7 +103,7 @@ static void sweep_clear(int64_t now)
 	job.rate = worker.config.sweep_rate;
 	job.junk_days = sweep.junk_days;
 	job.trash_days = sweep.trash_days;
-	i_strocpy(job.created_by, SWEEP_BY, sizeof(job.created_by));
+	i_strocpy(job.created_by, MP_JOB_OWN, sizeof(job.created_by));
 
 	/* the last one may still be at work, or end by its being cancelled */
 	if (!worker_job_begin(&job))
@@ -157,7 +155,7 @@ static void sweep_cancel(void)
 	if (sweep.job[0] != '\0')
 		job = worker_job_find(sweep.job);
 	if (job != NULL)
-		worker_job_cancel(job, SWEEP_BY);
+		worker_job_cancel(job, MP_JOB_OWN);
 }
 
 static void sweep_apply(unsigned int junk_days, unsigned int trash_days)

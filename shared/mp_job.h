@@ -24,6 +24,9 @@
 /* Entries of a queue and of the events that Redis keeps. */
 #define MP_JOB_QUEUE_MAX 10000
 
+/* Who has made a job that no administrator has: no name of one. */
+#define MP_JOB_OWN "mailportal"
+
 /*
  * What somebody wants to be done; a plain value that never changes.  It is
  * the field "job" of its record and of its entry in the queue, as JSON.
@@ -38,7 +41,7 @@ struct mp_job {
     uint32_t trash_days;
     unsigned int node_count; /* who is to do it; 0: every node that reads it */
     char node[MP_JOB_NODES_MAX][MP_NODE_SIZE];
-    char created_by[128]; /* an administrator, or "mailportal" */
+    char created_by[128]; /* an administrator, or MP_JOB_OWN */
     char created_at[MP_TIME_SIZE];
     char request_id[40];
 };

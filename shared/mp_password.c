@@ -4,6 +4,8 @@
 
 #include <sodium.h>
 
+#include "mp_job.h"
+
 _Static_assert(MP_PASSWORD_HASH == crypto_pwhash_STRBYTES,
                "the hash is libsodium's");
 
@@ -118,6 +120,12 @@ mp_admin_name_check(const char *name, size_t len, struct mp_error *err)
             return mp_fail(err, MP_INVALID, "name",
                            "may have letters, digits and . _ @ - only");
         }
+    }
+
+    if (len == strlen(MP_JOB_OWN) && memcmp(name, MP_JOB_OWN, len) == 0) {
+        return mp_fail(err, MP_INVALID, "name",
+                       "must be another: as " MP_JOB_OWN
+                       " the servers do what they do by themselves");
     }
 
     return MP_OK;

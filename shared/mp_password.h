@@ -30,7 +30,7 @@ bool mp_password_hash(char hash_r[MP_PASSWORD_HASH], const char *password,
  */
 bool mp_password_verify(const char *hash, const char *password, size_t len);
 
-/* A name of an administrator: 1 to 64 letters, digits and ._@- */
+/* A name of an administrator: 1 to 64 letters, digits and ._@-, not ours */
 enum mp_status mp_admin_name_check(const char *name, size_t len,
                                    struct mp_error *err);
 
