@@ -93,6 +93,31 @@ is($run->{rows}{$user}{Folders}, 2, 'and the others are done');
 is($run->{rows}{$user}{Messages}, 6, 'and counted');
 chmod 0700, "$bad/cur";
 
+# a folder that was put back on the disk, where Dovecot trusts its own list
+
+my $v = Test::Mailportal::Dovecot->new(only => ['dovecot'],
+	conf => "mailbox_list_index_very_dirty_syncs = yes\n");
+for (['maildir', 'Maildir/.Archive', 'Maildir/.Restored'],
+	['sdbox', 'sdbox/mailboxes/Archive', 'sdbox/mailboxes/Restored'])
+{
+	my ($format, $from, $to) = @$_;
+	my ($name) = $v->add_users(["v\@$format.test"],
+		mail => $format{$format});
+	my $home = $v->home($name);
+
+	$v->fill($name, 2);
+	$v->fill($name, 3, folder => 'Archive');
+	my $imap = $v->imap($name);
+	$imap->cmd('LIST "" *');
+	$imap->logout();
+	system('cp', '-a', "$home/$from", "$home/$to") == 0 or die "cp: $?\n";
+	unlink glob "$home/$to/dovecot* $home/$to/dbox-Mails/dovecot.index*";
+	$run = run($v, 'resync', '-u', $name);
+	is_deeply($run->{rows}{$name}, { Username => $name, Folders => 3,
+		Messages => 8 }, "$format: a folder that came back is found");
+}
+$v->t()->down();
+
 # the same through doveadm's API, whose process outlives what is wrong
 
 
