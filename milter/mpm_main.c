@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <pwd.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <curl/curl.h>
@@ -27,11 +29,15 @@
 #define MPM_BACKLOG     1024
 #define MPM_WAKE_MSECS  20
 
+/* What the main thread has, to wait for signals before libmilter does. */
+#define MPM_SERVE_MSECS 5
+
 static const char mpm_unix[] = "unix:";
 
 /* The thread that runs libmilter. */
 struct mpm_serving {
     pthread_t main;
+    atomic_bool ended;
     int rc;
 };
 
@@ -245,9 +251,13 @@ mpm_wake(const char *path)
 static void *
 mpm_serve(void *arg)
 {
+    const struct timespec soon = { 0, MPM_SERVE_MSECS * 1000000 };
     struct mpm_serving *serving = arg;
 
+    /* who connects meanwhile waits at the socket */
+    (void) nanosleep(&soon, NULL);
     serving->rc = smfi_main() == MI_SUCCESS ? EX_OK : EX_SOFTWARE;
+    atomic_store(&serving->ended, true);
 
     /* it waits for a signal */
     (void) pthread_kill(serving->main, SIGTERM);
@@ -275,9 +285,14 @@ mpm_stop(void *arg)
 static int
 mpm_serve_until(const sigset_t *set, const char *path)
 {
+    const struct timespec now = { 0, 0 };
     const struct timespec soon = { 0, MPM_WAKE_MSECS * 1000000 };
-    struct mpm_serving serving = { pthread_self(), EX_SOFTWARE };
+    struct mpm_serving serving = { pthread_self(), false, EX_SOFTWARE };
     pthread_t serve, stop;
+
+    if (sigtimedwait(set, NULL, &now) >= 0) {
+        return EX_OK;
+    }
 
     if (pthread_create(&serve, NULL, mpm_serve, &serving) != 0) {
         return EX_OSERR;
@@ -287,17 +302,23 @@ mpm_serve_until(const sigset_t *set, const char *path)
     while (sigwaitinfo(set, NULL) < 0) {
     }
 
-    if (pthread_create(&stop, NULL, mpm_stop, NULL) != 0) {
-        return EX_OSERR;
-    }
+    if (!atomic_load(&serving.ended)) {
+        if (pthread_create(&stop, NULL, mpm_stop, NULL) != 0) {
+            return EX_OSERR;
+        }
 
-    /* the end of libmilter is a signal too */
-    while (sigtimedwait(set, NULL, &soon) < 0 && path != NULL) {
-        mpm_wake(path);
+        while (!atomic_load(&serving.ended)) {
+            if (sigtimedwait(set, NULL, &soon) < 0 && path != NULL) {
+                mpm_wake(path);
+            }
+        }
+
+        /* libmilter that is stopped while it begins calls that a failure */
+        serving.rc = EX_OK;
+        (void) pthread_join(stop, NULL);
     }
 
     (void) pthread_join(serve, NULL);
-    (void) pthread_join(stop, NULL);
 
     return serving.rc;
 }

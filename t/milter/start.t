@@ -74,6 +74,11 @@ is($session->eom()->{is}, 'gone',
 ok($m->start(), 'it starts again');
 is($m->stop(), 0, 'and stops');
 
+# asked to stop while libmilter begins: no failure of the service
+unlink $m->path();
+is(join(' ', map { $m->start(early => 1); $m->stop() } 1 .. 10),
+	join(' ', (0) x 10), 'it stops cleanly also while it starts');
+
 # files that are not to be trusted
 my $good = $t->read_file($file);
 $t->stop('redis');

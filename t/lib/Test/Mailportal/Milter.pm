@@ -61,10 +61,11 @@ sub node { return $_[0]{values}{node}; }
 sub snapshot { return $_[0]{values}{snapshot}; }
 
 
-# True when it is ready; false when it has ended instead.
+# True when it is ready; false when it has ended instead.  early: when it has
+# its socket, so that signals are not lost.
 
 sub start {
-	my ($self) = @_;
+	my ($self, %opt) = @_;
 	my $from = -s $self->{log} // 0;
 	my $program = $self->{t}->build() . '/mailportal-milter';
 
@@ -80,7 +81,8 @@ sub start {
 
 	my $end = time() + 60;
 	while (time() < $end) {
-		return 1 if substr($self->log(), $from) =~ /is ready at/;
+		return 1 if $opt{early} ? -e $self->{path}
+			: substr($self->log(), $from) =~ /is ready at/;
 		last unless $self->running();
 		sleep 0.01;
 	}
