@@ -9,11 +9,9 @@
 #include "net.h"
 #include "fd-util.h"
 #include "master-service.h"
-#include "master-service-settings.h"
 #include "common-journal.h"
 #include "common-wire.h"
 #include "lane.h"
-#include "worker-status.h"
 
 #include <fcntl.h>
 #include <sys/file.h>
@@ -21,9 +19,6 @@
 
 /* A worker asks for the next user while it waits for one, not for many. */
 #define LANE_QUEUE_MAX 64
-
-/* How often a lane that has lost its worker looks for another. */
-#define LANE_WANT_MSECS 5000
 
 struct lane_conn {
 	int fd, lock_fd;
@@ -36,7 +31,6 @@ struct lane_conn {
 };
 
 static struct lane_conn *lane_conn;
-static struct timeout *to_want_worker;
 
 static void lane_conn_next(struct lane_conn *conn);
 
@@ -155,38 +149,6 @@ static int lane_conn_lines(struct lane_conn *conn, const char **error_r)
 	return ret;
 }
 
-/*
- * Dovecot starts another worker at once, but one that is killed before it has
- * begun is not followed by a third, unless somebody wants to speak with it:
- * so a lane that has lost its worker does, now and then, until it has one.
- * Not at once, for Dovecot drops who comes while it waits after a failure.
- */
-
-static void lane_conn_want_worker(void *context ATTR_UNUSED)
-{
-	const char *path = t_strconcat(
-		master_service_settings_get(master_service)->base_dir,
-		"/" WORKER_STATUS_SOCKET, NULL);
-	int fd = net_connect_unix(path);
-
-	i_close_fd(&fd);
-}
-
-static void lane_conn_lost(void)
-{
-	lane_conn_destroy();
-	if (to_want_worker == NULL) {
-		to_want_worker = timeout_add(LANE_WANT_MSECS,
-					     lane_conn_want_worker, NULL);
-	}
-}
-
-void lane_conn_deinit(void)
-{
-	lane_conn_destroy();
-	timeout_remove(&to_want_worker);
-}
-
 /* FALSE: there is no connection any more */
 static bool lane_conn_read(struct lane_conn *conn)
 {
@@ -205,7 +167,7 @@ static bool lane_conn_read(struct lane_conn *conn)
 		i_error("the worker's connection is closed: %s", error);
 
 	/* nobody waits for what has not begun */
-	lane_conn_lost();
+	lane_conn_destroy();
 	return FALSE;
 }
 
@@ -298,7 +260,6 @@ void lane_conn_create(int fd)
 	string_t *output = t_str_new(64);
 
 	i_assert(lane_conn == NULL);
-	timeout_remove(&to_want_worker);
 	lane_conn = conn;
 	net_set_nonblock(fd, TRUE);
 	conn->fd = fd;

@@ -47,7 +47,7 @@ int main(int argc, char *argv[])
 
 	master_service_run(master_service, lane_connected);
 
-	lane_conn_deinit();
+	lane_conn_destroy();
 	action_log_deinit();
 	compat_storage_deinit(&lane.storage);
 	worker_config_free(&lane.config);

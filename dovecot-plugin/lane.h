@@ -23,12 +23,10 @@ void lane_end(void);
 /*
  * lane-conn.c: the worker's connection, of which there is one at a time.
  * _create() takes fd over.  _destroy() answers that what has not begun is
- * dropped; without a connection it does nothing.  _deinit() is for the end of
- * the process.
+ * dropped; without a connection it does nothing.
  */
 void lane_conn_create(int fd);
 void lane_conn_destroy(void);
-void lane_conn_deinit(void);
 
 /* lane-work.c: works on one user; appends all lines of the answer. */
 void lane_work(const struct lane_request *request, string_t *output);

@@ -3,6 +3,7 @@
 #include "lib.h"
 #include "eacces-error.h"
 #include "ioloop.h"
+#include "master-interface.h"
 #include "mkdir-parents.h"
 #include "restrict-access.h"
 #include "master-service.h"
@@ -15,6 +16,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -194,9 +196,34 @@ static const char *worker_waits(void)
 		       "waits for an older one, or for its lanes, to end";
 }
 
+/*
+ * Dovecot follows a worker by another, but not one that has ended before it
+ * had begun: that one is missed when somebody wants to speak with it.  What
+ * stands in the FIFO that Dovecot holds open for us, and nobody ever reads, is
+ * always somebody.
+ */
+static void worker_want_next(void)
+{
+	unsigned int i, n = master_service_get_socket_count(master_service);
+	struct stat st;
+	int fd, used;
+
+	for (i = 0; i < n; i++) {
+		fd = MASTER_LISTEN_FD_FIRST + i;
+		if (fstat(fd, &st) < 0 || !S_ISFIFO(st.st_mode))
+			continue;
+		if (ioctl(fd, FIONREAD, &used) < 0 ||
+		    (used == 0 && write(fd, "\n", 1) < 0))
+			i_error("The FIFO of the worker: %m");
+	}
+}
+
 static void client_connected(struct master_service_connection *conn)
 {
 	master_service_client_connection_accept(conn);
+	/* kept, unread: see worker_want_next() */
+	if (conn->fifo)
+		return;
 	worker_status_send(conn->fd, worker_waits());
 	i_close_fd(&conn->fd);
 	master_service_client_connection_destroyed(master_service);
@@ -250,6 +277,7 @@ int main(int argc, char *argv[])
 	    0)
 		i_fatal("Error reading configuration: %s", error);
 	master_service_init_log(master_service);
+	worker_want_next();
 	restrict_access_by_env(RESTRICT_ACCESS_FLAG_ALLOW_ROOT, NULL);
 
 	master_service_set_die_with_master(master_service, TRUE);

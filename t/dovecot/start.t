@@ -3,7 +3,7 @@
 # What does not let the worker begin is said in Dovecot's log, once, though
 # Dovecot has only begun itself; when it is mended the worker begins, and
 # nobody has to ask for it.  Neither has anybody when one is killed before it
-# has begun.
+# has begun, as long as there was one before.
 
 use warnings;
 use strict;
@@ -94,15 +94,27 @@ END
 $t->restart('dovecot');
 ok(begun(), 'the worker begins');
 
-my ($user) = $d->add_users(1, 'start.test');
-$d->fill_maildir($user, 3);
-is($d->job_end($d->job_push(action => 'index-rebuild'))->{state}, 'done',
-	'it does a job');
+$d->kill_lanes();
+$d->wait_for(sub { !$d->lane_pids() }, 10, 'no lanes');
+
+# nobody connects to the worker's socket from here on
+for my $time (1 .. 3) {
+	$t->write_file('killed', '');
+	kill 'KILL', $d->worker_pid();
+	ok($d->wait_for(sub { !-e $flag }, 60), 'the next one is killed too');
+	ok(begun(), 'and yet there comes another');
+}
+
+# killed before there was any, while Dovecot starts: somebody has to ask
 
 $t->write_file('killed', '');
-kill 'KILL', $d->worker_pid();
-ok($d->wait_for(sub { !-e $flag }, 30), 'the next one is killed too');
-ok(begun(), 'and yet there comes another');
+$t->restart('dovecot');
+ok($d->wait_for(sub { !-e $flag }, 30), 'the very first one is killed');
+ok($d->wait_for(sub { ($d->doveadm('mailportal', 'status'))[1]
+	=~ /^lanes/m }, 60, 'the status'), 'doveadm mailportal status starts one');
+
+my ($user) = $d->add_users(1, 'start.test');
+$d->fill_maildir($user, 3);
 is($d->job_end($d->job_push(action => 'index-rebuild'))->{state}, 'done',
 	'that does jobs');
 
