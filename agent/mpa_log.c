@@ -134,10 +134,23 @@ mpa_log_begin(struct mpa_log_file *file, bool *away_r, struct mp_error *err)
         return status;
     }
 
+    found = found && !file->lost;
     status = mpa_tail_begin(file->tail, found ? &place : NULL, &lost, err);
 
     if (status == MP_OK) {
         file->begun = true;
+        file->anew = !found;
+
+        if (file->lost) {
+            mp_log(MP_LOG_WARNING, "Redis has lost what the log of %s told",
+                   mpa_log_names[file->service]);
+            file->lost = false;
+
+            if (file->log->trace != NULL) {
+                mpa_trace_forget(file->log->trace);
+            }
+        }
+
         file->missing = false;
         file->next_look = mp_clock_steady() + MPA_LOG_LOOK;
 
@@ -168,22 +181,48 @@ mpa_log_away(struct mpa_log *log)
 }
 
 
-static void
-mpa_log_look(struct mpa_log_file *file)
+/* A Redis that was emptied has no lines, and no connection of us ended. */
+static enum mp_status
+mpa_log_there(struct mpa_log_file *file, bool *away_r, struct mp_error *err)
+{
+    struct mpa_place place;
+    enum mp_status status;
+    bool found;
+
+    status = mpa_log_load(file, &place, &found, err);
+
+    if (status != MP_OK) {
+        *away_r = true;
+        return status;
+    }
+
+    file->lost = file->lost || (!found && !file->anew);
+
+    return file->lost ? MP_STALE : MP_OK;
+}
+
+
+static enum mp_status
+mpa_log_look(struct mpa_log_file *file, bool *away_r, struct mp_error *err)
 {
     int64_t now = mp_clock_steady();
-    struct mp_error err;
 
     if (now < file->next_look) {
-        return;
+        if (mpa_tail_turns(file->tail)) {
+            (void) mpa_tail_look(file->tail, now, err);
+        }
+
+        return MP_OK;
     }
 
     file->next_look = now + MPA_LOG_LOOK;
-    file->missing = mpa_tail_look(file->tail, now, &err) != MP_OK;
+    file->missing = mpa_tail_look(file->tail, now, err) != MP_OK;
 
     if (file->missing) {
-        mpa_log_bad(file, &err);
+        mpa_log_bad(file, err);
     }
+
+    return mpa_log_there(file, away_r, err);
 }
 
 
@@ -239,7 +278,10 @@ mpa_log_turn(struct mpa_log_file *file)
     }
 
     if (status == MP_OK) {
-        mpa_log_look(file);
+        status = mpa_log_look(file, &away, &err);
+    }
+
+    if (status == MP_OK) {
         status = mpa_log_batch(file, &away, &err);
     }
 

@@ -30,6 +30,8 @@ struct mpa_log_file {
     enum mpa_service service; /* as which the helper opens it */
     bool both;
     bool begun;
+    bool anew;    /* Redis has no place of it, and so no lines */
+    bool lost;    /* Redis had none, when the last one was set */
     bool missing; /* as far as the last look went */
     bool refused; /* by Redis: its last transaction */
     int64_t next_look;

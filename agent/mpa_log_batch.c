@@ -72,11 +72,11 @@ mpa_batch_add(struct mpa_batch *batch, const struct mpa_line *line,
 }
 
 
-/* What EXEC answers. */
+/* What EXEC answers: of the place at the end, the one that was before. */
 static bool
-mpa_batch_done(const redisReply *reply)
+mpa_batch_done(struct mpa_batch *batch, const redisReply *reply)
 {
-    if (reply->type != REDIS_REPLY_ARRAY) {
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements == 0) {
         return false;
     }
 
@@ -85,6 +85,10 @@ mpa_batch_done(const redisReply *reply)
             return false;
         }
     }
+
+    batch->file->lost =
+        !batch->file->anew
+        && reply->element[reply->elements - 1]->type == REDIS_REPLY_NIL;
 
     return true;
 }
@@ -104,7 +108,7 @@ mpa_batch_replies(struct mpa_batch *batch, struct mp_error *err)
             return status;
         }
 
-        done = i + 1 < batch->sent || mpa_batch_done(reply);
+        done = i + 1 < batch->sent || mpa_batch_done(batch, reply);
         freeReplyObject(reply);
 
         if (!done) {
@@ -125,7 +129,7 @@ mpa_batch_end(struct mpa_batch *batch, struct mp_error *err)
 
     mpa_tail_place(file->tail, &place);
     mpa_place_format(text, &place);
-    mp_cmd_texts(&batch->cmd, "SET", file->place_key.text, text, NULL);
+    mp_cmd_texts(&batch->cmd, "SET", file->place_key.text, text, "GET", NULL);
     mpa_batch_send(batch, err);
 
     mp_cmd_text(&batch->cmd, "EXEC");
@@ -167,6 +171,17 @@ mpa_batch_read(struct mpa_batch *batch, struct mp_error *err)
 }
 
 
+static void
+mpa_batch_trim(struct mpa_batch *batch, enum mpa_service service,
+               long long lines, struct mp_error *err)
+{
+    mp_cmd_texts(&batch->cmd, "XTRIM", batch->file->log->key[service].text,
+                 "MAXLEN", "=", NULL);
+    mp_cmd_number(&batch->cmd, lines);
+    mpa_batch_send(batch, err);
+}
+
+
 static enum mp_status
 mpa_batch_lines(struct mpa_batch *batch, struct mp_error *err)
 {
@@ -174,6 +189,14 @@ mpa_batch_lines(struct mpa_batch *batch, struct mp_error *err)
 
     mp_cmd_text(&batch->cmd, "MULTI");
     mpa_batch_send(batch, err);
+
+    /* lines without a place would be there twice */
+    for (unsigned int i = 0; i < MPA_SERVICE_KEPT; i++) {
+        if (batch->file->anew
+            && (batch->file->both || batch->file->service == i)) {
+            mpa_batch_trim(batch, i, 0, err);
+        }
+    }
 
     for (unsigned int i = 0; i < batch->lines; i++) {
         mpa_batch_add(batch, &log->line[i], err);
@@ -187,10 +210,7 @@ mpa_batch_lines(struct mpa_batch *batch, struct mp_error *err)
 
     for (unsigned int i = 0; i < MPA_SERVICE_KEPT; i++) {
         if (batch->of[i] > 0) {
-            mp_cmd_texts(&batch->cmd, "XTRIM", log->key[i].text, "MAXLEN", "=",
-                         NULL);
-            mp_cmd_number(&batch->cmd, MPA_LOG_LINES);
-            mpa_batch_send(batch, err);
+            mpa_batch_trim(batch, i, MPA_LOG_LINES, err);
         }
     }
 
@@ -218,6 +238,12 @@ mpa_log_batch(struct mpa_log_file *file, bool *away_r, struct mp_error *err)
         *away_r = true;
         return status;
     }
+
+    if (file->lost) {
+        return MP_STALE;
+    }
+
+    file->anew = file->anew && batch.lines == 0;
 
     return batch.lines > 0 && read == MP_NOT_FOUND ? MP_OK : read;
 }

@@ -373,6 +373,25 @@ mpa_tail_bound(struct mpa_tail *tail, int fd, uint64_t *offset,
 }
 
 
+static int64_t
+mpa_tail_written(const struct stat *st)
+{
+    return (int64_t) st->st_mtim.tv_sec * 1000 + st->st_mtim.tv_nsec / 1000000;
+}
+
+
+/* Whether its writer has left a file that was renamed for the next one. */
+static bool
+mpa_tail_left(const struct mpa_tail *tail)
+{
+    struct stat st, next;
+
+    return fstat(tail->fd, &st) == 0 && fstat(tail->next, &next) == 0
+        && next.st_size > 0
+        && mpa_tail_written(&next) - mpa_tail_written(&st) >= MPA_TAIL_IDLE;
+}
+
+
 /* The place is not in the file of that name: it may be in the one before. */
 static enum mp_status
 mpa_tail_older(struct mpa_tail *tail, int fd, const struct mpa_place *place,
@@ -392,7 +411,9 @@ mpa_tail_older(struct mpa_tail *tail, int fd, const struct mpa_place *place,
             return MP_INTERNAL;
         }
 
-        tail->final = true;
+        /* a copy is whole */
+        tail->final =
+            (uint64_t) tail->st.st_ino != place->inode || mpa_tail_left(tail);
 
         return MP_OK;
     }
@@ -610,13 +631,20 @@ mpa_tail_line(struct mpa_tail *tail, struct mpa_line *line_r,
 }
 
 
-/* Whoever writes to a file that was renamed does so for a moment yet. */
+/*
+ * Whoever writes to a file that was renamed does so for a moment yet.  The
+ * times of the files say when it has ended, and our own clock when they are
+ * of one that was set.
+ */
 static void
 mpa_tail_wait(struct mpa_tail *tail, int64_t now)
 {
     struct stat st;
 
-    if (tail->idle_at == 0 || tail->end != tail->idle_end) {
+    if (mpa_tail_left(tail)) {
+        tail->final = true;
+
+    } else if (tail->idle_at == 0 || tail->end != tail->idle_end) {
         tail->idle_at = now;
         tail->idle_end = tail->end;
 
@@ -625,6 +653,13 @@ mpa_tail_wait(struct mpa_tail *tail, int64_t now)
     {
         tail->final = true;
     }
+}
+
+
+bool
+mpa_tail_turns(const struct mpa_tail *tail)
+{
+    return tail->next >= 0 && !tail->final;
 }
 
 

@@ -89,6 +89,9 @@ enum mp_status mpa_tail_line(struct mpa_tail *tail, struct mpa_line *line_r,
 enum mp_status mpa_tail_look(struct mpa_tail *tail, int64_t now,
                              struct mp_error *err);
 
+/* Whether the name is another file's already, so that it is worth a look. */
+bool mpa_tail_turns(const struct mpa_tail *tail);
+
 /* Where the line begins that comes next. */
 void mpa_tail_place(const struct mpa_tail *tail, struct mpa_place *place_r);
 

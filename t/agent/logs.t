@@ -9,53 +9,21 @@ use strict;
 use lib 't/lib';
 
 use Test::More;
-use Test::Mailportal qw/ json /;
+use Test::Mailportal;
+use Test::Mailportal::Logs;
 use Time::HiRes qw/ sleep time /;
 
 my $t = Test::Mailportal->new(only => [qw/ redis nginx agent /]);
-my $cookie = $t->role('MasterAdmin');
-my $mail = $t->dir() . '/log/mail.log';
+my $log = Test::Mailportal::Logs->new($t);
+my $mail = $log->mail();
 my $node = $t->env('MP_NODE');
-my $n = 0;
 
-sub get { return $t->api('GET', "/logs/$_[0]", cookie => $cookie); }
-
-sub text {
-	my ($service) = @_;
-	return get("$service?format=text&limit=10000")->{body};
-}
-
-sub lines { return map { $_->{line} } @{ get($_[0])->{json}{lines} // [] }; }
-
-sub line {
-	my ($text) = @_;
-	return sprintf 'Nov 22 20:28:%02d mx postfix/smtpd[%d]: %s', $n % 60,
-		100 + $n++, $text;
-}
-
-sub put {
-	my ($file, @lines) = @_;
-	open my $fh, '>>', $file or die "$file: $!\n";
-	print {$fh} @lines;
-	close $fh;
-	return;
-}
-
-sub tail {
-	my $text = `tail -n 10000 $mail`;
-	return $text;
-}
-
-sub follows {
-	my ($what) = @_;
-	my $ok = $t->wait_for(sub { text('postfix') eq tail() }, 30);
-	return ok($ok, $what);
-}
-
-sub problems {
-	my $text = $t->redis(GET => "mp:{hb}:agent:$node") // '{}';
-	return join '; ', @{ json()->decode($text)->{problems} // [] };
-}
+sub get { return $log->get(@_); }
+sub lines { return $log->lines(@_); }
+sub line { return $log->line(@_); }
+sub put { return $log->put(@_); }
+sub follows { return $log->follows(@_); }
+sub problems { return $log->nodes() // 'no answer'; }
 
 
 put($mail, map { line("number $_") . "\n" } 1 .. 3);

@@ -116,6 +116,7 @@ is($row->{score}, '30.00', 'and the score');
 is($row->{to}[0]{address}, $user, 'and to whom it was');
 
 $m->put('blacklist', 'black.example');
+$m->enforced('z@black.example', 550);
 $m->send(from => 'x@black.example', score => 0);
 $row = row('x@black.example', outcome('refused'));
 like($row->{reply}, qr/black\.example is blocked/,
