@@ -72,6 +72,14 @@ export const routes = [
     load: () => import('./pages/settings.js'),
   },
   {
+    path: 'trace',
+    group: 'Server',
+    label: 'Trace',
+    title: 'Message trace',
+    roles: MASTER,
+    load: () => import('./pages/trace.js'),
+  },
+  {
     path: 'logs/:service',
     group: 'Server',
     label: 'Logs',

@@ -51,13 +51,16 @@ run(async (portal) => {
     await page.goto(`${url}/#/jobs/${text}`);
     await page.goto(`${url}/#/settings/${text}`);
     await page.goto(`${url}/#/audit?what=${text}`);
+    await page.goto(`${url}/#/trace?q=${text}&outcome=${text}`);
+    await page.goto(`${url}/#/logs/postfix?q=${text}&node=${text}`);
     await page.goto(`${url}/#/actions?action=quota-recalc&target=${text}`);
     await page.goto(`${url}/#/${text}`);
     await page.locator('h1').waitFor();
   }
   is(await isHacked(page), false, 'no address of a page runs anything');
 
-  for (const place of ['lists/', 'settings/', 'jobs/', 'audit?what=']) {
+  for (const place of ['lists/', 'settings/', 'jobs/', 'audit?what=',
+    'trace?outcome=', 'logs/']) {
     await page.goto(`${url}/#/${place}constructor`);
     await page.locator('h1').waitFor();
     is(await page.getByText('The page has failed').count(), 0,

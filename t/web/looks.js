@@ -14,7 +14,7 @@ const PAGES = [
   'explain?sender=x%40spam.example&score=4', 'nodes', 'history', 'actions',
   'settings/clearing', 'settings/imap-master', 'settings/relayhost',
   'settings/system-mailer', 'audit', 'usage', 'backups', 'about',
-  'logs/postfix',
+  'logs/postfix', 'trace', 'trace?q=nothing-like-it',
 ];
 
 run(async (portal) => {

@@ -3,7 +3,7 @@
 import { html } from '../vendor/preact.js';
 import { isAway } from '../api.js';
 
-const SIGNS = { good: '✓', warn: '!', bad: '✕', info: 'i' };
+export const SIGNS = { good: '✓', warn: '!', bad: '✕', info: 'i' };
 
 export function Notice({ kind = 'info', title, live = false, children }) {
   return html`
