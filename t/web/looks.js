@@ -41,6 +41,7 @@ run(async (portal) => {
   await theme(portal);
   await narrowMenu(portal);
   await still(portal);
+  await inOrder(portal);
 });
 
 /* One that goes on, and a dry run that has ended. */
@@ -171,4 +172,20 @@ async function still(portal) {
   }));
 
   ok(shift < 0.1, `the layout does not shift while it loads (${shift})`);
+}
+
+/* What is loaded later takes its place, and not one before what was there. */
+async function inOrder(portal) {
+  const page = await portal.signedIn('#/settings/clearing');
+
+  for (const group of ['relayhost', 'system-mailer', 'clearing']) {
+    await page.goto(page.url().replace(/#.*/, `#/settings/${group}`));
+    await shows(page.getByRole('heading', { name: 'At the servers' }),
+      `settings of ${group}`);
+    const order = await page.evaluate(() => [
+      ...document.querySelectorAll('.after-tabs, form.card, #state'),
+    ].map((element) => element.id || element.className).join());
+
+    is(order, 'after-tabs,card,state', 'stand in their order');
+  }
 }

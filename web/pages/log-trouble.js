@@ -14,7 +14,7 @@ export function LogTrouble({ of }) {
   const wanted = new RegExp(of);
 
   if (!agents) {
-    return null;
+    return html`<div></div>`;
   }
   if (agents.length === 0) {
     return html`
@@ -23,8 +23,9 @@ export function LogTrouble({ of }) {
           start it there.</p>
       <//>`;
   }
-  return agents.map((agent) => html`
-    <${Trouble} key=${agent.node} agent=${agent} wanted=${wanted} />`);
+  return html`
+    <div>${agents.map((agent) => html`
+      <${Trouble} key=${agent.node} agent=${agent} wanted=${wanted} />`)}</div>`;
 }
 
 function Trouble({ agent: { node, problems, stale }, wanted }) {

@@ -13,14 +13,19 @@ import { Time } from './page.js';
  * order: ids of the fields; children(form) is shown above them; confirm(form)
  * says what is asked before it is saved: { title, text, label }, or nothing.
  */
-export function SettingsForm({ settings, order, children, confirm }) {
+export function SettingsForm(props) {
+  const { form, loading } = props.settings;
+
+  /* in one element, so that what follows it on the page stays behind it */
+  return html`
+    <div>${form ? html`<${Form} ...${props} />`
+      : html`<${Loaded} resource=${{ ...loading, data: null }}
+          lines=${6} />`}</div>`;
+}
+
+function Form({ settings, order, children, confirm }) {
   const [asked, setAsked] = useState(null);
   const { form, group, problem, conflict, saved } = settings;
-
-  if (!form) {
-    return html`
-      <${Loaded} resource=${{ ...settings.loading, data: null }} lines=${6} />`;
-  }
 
   const submit = (event) => {
     event.preventDefault();
