@@ -18,7 +18,9 @@ mpa_batch_time(struct mpa_batch *batch, const struct mp_span *time)
         || memcmp(time->bytes, batch->time, time->len) != 0)
     {
         batch->time_len = time->len <= sizeof(batch->time) ? time->len : 0;
-        memcpy(batch->time, time->bytes, batch->time_len);
+        if (batch->time_len > 0) {
+            memcpy(batch->time, time->bytes, batch->time_len);
+        }
         batch->at = mp_logline_time(time, batch->now);
     }
 
