@@ -173,6 +173,10 @@ $(B)/fuzz/fuzz_login_line: $(LOGLINE)
 $(B)/t/worker_log_line.t: MPFLAGS += -Idovecot-plugin
 $(B)/fuzz/fuzz_login_line: FUZZINC = -Idovecot-plugin
 
+# the helper's door, without what is behind it
+$(B)/fuzz/fuzz_helper: agent/mpa_helper_root.c agent/mpa_ops.def
+$(B)/fuzz/fuzz_helper: FUZZINC = -Iagent -Idaemon
+
 # what an agent is made of, without its main()
 $(B)/t/mpa_%.t: t/unit/mpa_%.c $(patsubst %.c,$(B)/%.o,$(filter-out \
     agent/mpa_main.c,$(AGENT))) $(LIBDMN) $(LIBMP)

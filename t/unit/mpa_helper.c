@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -144,6 +145,69 @@ refuses_what_is_not_whole(void **state)
 }
 
 
+static size_t
+files_of(pid_t pid)
+{
+    char path[64];
+    size_t count = 0;
+    DIR *dir;
+
+    (void) snprintf(path, sizeof(path), "/proc/%d/fd", (int) pid);
+    dir = opendir(path);
+    assert_non_null(dir);
+
+    while (readdir(dir) != NULL) {
+        count++;
+    }
+
+    (void) closedir(dir);
+
+    return count;
+}
+
+
+/* A file that comes with a request would stay open in the helper. */
+static void
+takes_no_file(void **state)
+{
+    struct world *world = *state;
+    struct mpa_request request = { MPA_OP_PING, 0 };
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(3 * sizeof(int))];
+    } control;
+    struct iovec part = { &request, sizeof(request) };
+    struct msghdr message = {
+        .msg_iov = &part,
+        .msg_iovlen = 1,
+        .msg_control = &control,
+        .msg_controllen = sizeof(control),
+    };
+    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    const int files[3] = { 0, 0, 0 };
+    size_t before = files_of(world->pid);
+
+    memset(&control, 0, sizeof(control));
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof(files));
+    memcpy(CMSG_DATA(c), files, sizeof(files));
+
+    for (int i = 0; i < 20; i++) {
+        struct mpa_reply reply;
+
+        assert_int_equal(sendmsg(world->fd, &message, 0),
+                         (ssize_t) sizeof(request));
+        assert_int_equal(recv(world->fd, &reply, sizeof(reply), 0),
+                         (ssize_t) sizeof(reply));
+        assert_int_equal(reply.status, MP_FORBIDDEN);
+    }
+
+    assert_int_equal(files_of(world->pid), before);
+    assert_int_equal(ask(world, MPA_OP_PING, 0).status, MP_OK);
+}
+
+
 /* Another process with the same socket has another pid. */
 static void
 refuses_another_peer(void **state)
@@ -259,6 +323,7 @@ main(void)
         cmocka_unit_test(refuses_what_is_not_in_the_table),
         cmocka_unit_test(refuses_a_bad_argument),
         cmocka_unit_test(refuses_what_is_not_whole),
+        cmocka_unit_test(takes_no_file),
         cmocka_unit_test(refuses_another_peer),
         cmocka_unit_test(opens_a_log_that_only_root_reads),
         cmocka_unit_test(opens_only_a_plain_file),
