@@ -15,11 +15,18 @@
 #include "worker-lanes.h"
 #include "worker-schedule.h"
 
+/*
+ * So long an end is kept that Redis has taken: more than it is allowed to lose
+ * (appendfsync everysec), or a replica to lag behind it.
+ */
+#define WORKER_JOB_KEEP_MSECS (10 * 1000)
+
 static HASH_TABLE(const char *, struct worker_job *) worker_jobs;
 
 /* sorted by class, then by id, which is by time */
 static struct worker_job *waiting, *waiting_tail;
 static struct worker_job *working, *working_tail;
+static struct worker_job *told, *told_tail;
 static unsigned int worker_job_counts[WORKER_CLASS_COUNT];
 static struct timeout *to_next;
 
@@ -299,6 +306,8 @@ static void worker_job_log_end(struct worker_job *job)
 	if (run->done != NULL &&
 	    worker_done_append(run->done, str_c(line), TRUE, &error) < 0)
 		i_error("%s", error);
+	else
+		run->end_kept = run->done != NULL;
 
 	i_info("Job %s (%s %s): %s: %" PRIu64 " done, %" PRIu64 " failed%s%s",
 	       job->id,
@@ -318,7 +327,7 @@ static void worker_job_end_usage(struct worker_job *job, bool all)
 
 	if (all)
 		worker_usage_done();
-	worker_job_gone(job);
+	worker_job_told(job);
 	if (worker_journal_remove(usage_id, &error) < 0)
 		i_error("%s", error);
 }
@@ -370,29 +379,69 @@ void worker_job_settle(struct worker_job *job)
 
 static void worker_job_free(struct worker_job *job)
 {
+	timeout_remove(&job->to_forget);
 	hash_table_remove(worker_jobs, (const char *)job->id);
 	worker_run_free(job);
 	i_free(job->cancelled_by);
 	i_free(job);
 }
 
-void worker_job_gone(struct worker_job *job)
+static void worker_job_gone(struct worker_job *job)
 {
 	const char *error;
 
 	if (!job->usage && worker_journal_finish(job->id, &error) < 0)
 		i_error("%s", error);
+	worker_job_free(job);
+}
+
+static void worker_job_forget(struct worker_job *job)
+{
+	timeout_remove(&job->to_forget);
+	/* otherwise it is told again */
+	if (worker_redis_is_up(worker.redis)) {
+		DLLIST2_REMOVE(&told, &told_tail, job);
+		worker_job_gone(job);
+	}
+}
+
+void worker_job_told(struct worker_job *job)
+{
+	bool kept = job->run->valid && job->run->end_kept;
+
 	DLLIST2_REMOVE(&working, &working_tail, job);
 	worker_job_counts[job->class]--;
-	worker_job_free(job);
 	worker_job_next_soon();
+	/* what is not in the journal would be done again */
+	if (!kept) {
+		worker_job_gone(job);
+		return;
+	}
+	worker_run_free(job);
+	job->stage = WORKER_STAGE_TOLD;
+	DLLIST2_APPEND(&told, &told_tail, job);
+	job->to_forget =
+		timeout_add(WORKER_JOB_KEEP_MSECS, worker_job_forget, job);
+}
+
+void worker_job_tell_again(void)
+{
+	struct worker_job *job;
+
+	while ((job = told) != NULL) {
+		timeout_remove(&job->to_forget);
+		DLLIST2_REMOVE(&told, &told_tail, job);
+		job->stage = WORKER_STAGE_WAITING;
+		worker_job_insert(&waiting, &waiting_tail, job);
+		worker_job_next_soon();
+	}
 }
 
 void worker_job_cancel(struct worker_job *job, const char *by)
 {
 	const char *error;
 
-	if (job->cancelled_by != NULL || job->stage == WORKER_STAGE_ENDED)
+	if (job->cancelled_by != NULL || job->stage >= WORKER_STAGE_ENDED)
 		return;
 	if (!job->usage &&
 	    worker_journal_put(job->id, "cancel", by, strlen(by), &error) < 0)
@@ -412,6 +461,7 @@ void worker_job_cancel(struct worker_job *job, const char *by)
 		break;
 	case WORKER_STAGE_LOADING:
 	case WORKER_STAGE_ENDED:
+	case WORKER_STAGE_TOLD:
 		break;
 	}
 }
@@ -505,19 +555,23 @@ void worker_job_init(void)
 	T_END;
 }
 
-void worker_job_deinit(void)
+static void
+worker_job_free_all(struct worker_job **head, struct worker_job **tail)
 {
 	struct worker_job *job;
 
+	while ((job = *head) != NULL) {
+		DLLIST2_REMOVE(head, tail, job);
+		worker_job_free(job);
+	}
+}
+
+void worker_job_deinit(void)
+{
 	timeout_remove(&to_next);
-	while ((job = waiting) != NULL) {
-		DLLIST2_REMOVE(&waiting, &waiting_tail, job);
-		worker_job_free(job);
-	}
-	while ((job = working) != NULL) {
-		DLLIST2_REMOVE(&working, &working_tail, job);
-		worker_job_free(job);
-	}
+	worker_job_free_all(&waiting, &waiting_tail);
+	worker_job_free_all(&working, &working_tail);
+	worker_job_free_all(&told, &told_tail);
 	worker_userdb_deinit();
 	hash_table_destroy(&worker_jobs);
 	worker_journal_deinit();

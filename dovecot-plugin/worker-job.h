@@ -4,10 +4,11 @@
 /*
  * A job of this node, from the queue entry to Redis' having taken its end:
  *
- *	waiting -> loading -> (listing ->) running -> ended -> gone
+ *	waiting -> loading -> (listing ->) running -> ended -> told -> gone
  *
- * One that waits is in the journal only.  What is known of the others is in
- * struct worker_run: worker-load.c fills it, worker-schedule.c gives its users
+ * One that waits or is told is in the journal only.  Redis may lose its last
+ * seconds: so one that is told waits anew when the connection was lost, and is
+ * told once more.  What is known of the others is in struct worker_run: worker-load.c fills it, worker-schedule.c gives its users
  * away, worker-take.c counts what came of them, worker-publish.c tells Redis.
  */
 
@@ -36,6 +37,7 @@ enum worker_job_stage {
 	WORKER_STAGE_LISTING,
 	WORKER_STAGE_RUNNING,
 	WORKER_STAGE_ENDED,
+	WORKER_STAGE_TOLD,
 };
 
 /* A user that was taken from the list and is to be worked on later. */
@@ -91,6 +93,7 @@ struct worker_run {
 	struct timeout *to_publish;
 	uint64_t published_msecs;
 	bool publishing, dirty, dirty_items, ended_sent;
+	bool end_kept; /* in the journal */
 	struct worker_pace pace[WORKER_PACES];
 	unsigned int paces;
 };
@@ -102,7 +105,8 @@ struct worker_job {
 	enum worker_job_stage stage;
 	char *cancelled_by;
 	bool usage; /* a sweep that is in no list and in no journal */
-	struct worker_run *run; /* NULL while it waits */
+	struct worker_run *run; /* NULL while it waits, or is told */
+	struct timeout *to_forget;
 };
 
 /* worker-job.c */
@@ -125,7 +129,9 @@ void worker_job_ask_all(void);
 void worker_job_settle(struct worker_job *job);
 void worker_job_fail(struct worker_job *job, const char *text);
 /* Redis has its end. */
-void worker_job_gone(struct worker_job *job);
+void worker_job_told(struct worker_job *job);
+/* Redis is there, perhaps without what it was told last. */
+void worker_job_tell_again(void);
 
 /* worker-load.c */
 void worker_load(struct worker_job *job);

@@ -134,6 +134,7 @@ static bool worker_load_end(struct worker_job *job, const char *const *fields)
 	(void)i_strocpy(p->text, fields[3], sizeof(p->text));
 	p->eta = 0;
 	job->stage = WORKER_STAGE_ENDED;
+	job->run->end_kept = TRUE;
 	return TRUE;
 }
 

@@ -46,6 +46,7 @@ static void worker_connected(void *context ATTR_UNUSED)
 		return;
 	worker_job_ask_all();
 	worker_publish_all();
+	worker_job_tell_again();
 }
 
 /* What wants no lane: a master password must not wait for a large mailbox. */

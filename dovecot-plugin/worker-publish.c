@@ -126,7 +126,7 @@ static void worker_published(const redisReply *reply, void *context)
 	}
 	i_free(worker_publish_told);
 	if (run->ended_sent)
-		worker_job_gone(job);
+		worker_job_told(job);
 	else if (run->dirty)
 		worker_publish(job, job->stage == WORKER_STAGE_ENDED);
 }

@@ -51,6 +51,7 @@ static const char *const stages[] = {
 	[WORKER_STAGE_LISTING] = "asks for its users",
 	[WORKER_STAGE_RUNNING] = "runs",
 	[WORKER_STAGE_ENDED] = "at its end, Redis is to be told",
+	[WORKER_STAGE_TOLD] = "at its end",
 };
 
 static void worker_status_job(string_t *text, const struct worker_job *job)

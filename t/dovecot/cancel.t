@@ -24,7 +24,7 @@ $d->fill_maildir([@users[0 .. 2]], 1);
 sub gone {
 	my ($id) = @_;
 
-	return $d->wait_for(sub { !-e state($d) . "/jobs/$id" }, 10,
+	return $d->wait_for(sub { !-e state($d) . "/jobs/$id" }, 30,
 		'the journal to go');
 }
 

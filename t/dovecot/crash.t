@@ -58,7 +58,7 @@ is_deeply([@$job{qw/ total done failed /}], [120, 120, 0],
 	'nobody is left out, nobody twice');
 is($job->{drifted}, 10, 'what was found before a kill is counted');
 is(scalar @{ $job->{details} }, 10, 'and named');
-$d->wait_for(sub { !-e journal_file($d, $id, '') }, 10, 'the journal to go');
+$d->wait_for(sub { !-e journal_file($d, $id, '') }, 30, 'the journal to go');
 ok(!-e journal_file($d, $id, ''), 'then the journal goes');
 
 # killed while the userdb is asked, and before the first user

@@ -121,7 +121,7 @@ is($job->{total}, @there + 1,
 
 my $id = $d->job_push(action => 'quota-recalc');
 $d->job_end($id);
-$d->wait_for(sub { !-e state($d) . "/jobs/$id" }, 10,
+$d->wait_for(sub { !-e state($d) . "/jobs/$id" }, 30,
 	'the journal to be removed');
 is_deeply([glob state($d) . '/jobs/*'], [], 'no journal is left');
 like($t->read_file(state($d) . '/finished'), qr/^$id$/m,
