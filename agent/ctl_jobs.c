@@ -273,6 +273,7 @@ ctl_job_reached(struct ctl_table *table, const struct mp_progress *total)
 
     ctl_job_line(table, "state", mp_job_state_name(total->state));
     ctl_job_line(table, "started", total->started_at);
+    ctl_job_line(table, "next try", total->next_at);
     ctl_job_line(table, "ended", total->ended_at);
 
     if (total->eta >= 0) {

@@ -130,6 +130,7 @@ mp_progress_render(struct mp_json *json, const char *key,
 
     mp_json_known(json, "started_at", progress->started_at);
     mp_json_known(json, "ended_at", progress->ended_at);
+    mp_json_known(json, "next_at", progress->next_at);
     mp_json_known(json, "text", progress->text);
     mp_json_end_object(json);
 }
@@ -189,6 +190,13 @@ mp_progress_fault(struct mp_progress *progress, const json_t *object)
 
     if (!mp_take_time(progress->ended_at, object, "ended_at")) {
         return "ended_at";
+    }
+
+    /* a node of an earlier version has none */
+    if (json_object_get(object, "next_at") != NULL
+        && !mp_take_time(progress->next_at, object, "next_at"))
+    {
+        return "next_at";
     }
 
     return mp_take_cut(progress->text, sizeof(progress->text), object, "text")

@@ -46,6 +46,7 @@ struct mp_progress {
     int64_t eta;      /* seconds that are left, -1 for not known */
     char started_at[MP_TIME_SIZE]; /* "" for not yet */
     char ended_at[MP_TIME_SIZE];
+    char next_at[MP_TIME_SIZE];  /* when it is tried again; "" for now */
     char text[MP_PROGRESS_TEXT]; /* why it failed, or what it waits for */
 
     uint64_t drifted; /* quota-recalc: users whose usage was wrong */

@@ -294,6 +294,12 @@ mp_record_add_times(struct mp_progress *all, const struct mp_progress *one)
     if (strcmp(one->ended_at, all->ended_at) > 0) {
         memcpy(all->ended_at, one->ended_at, MP_TIME_SIZE);
     }
+
+    if (one->next_at[0] != '\0'
+        && (all->next_at[0] == '\0' || strcmp(one->next_at, all->next_at) < 0))
+    {
+        memcpy(all->next_at, one->next_at, MP_TIME_SIZE);
+    }
 }
 
 
@@ -356,6 +362,7 @@ mp_record_total(const struct mp_record *record, struct mp_progress *total_r)
 
     if (mp_job_state_ended(total_r->state)) {
         total_r->eta = -1;
+        total_r->next_at[0] = '\0';
         return;
     }
 
@@ -488,6 +495,7 @@ mp_record_render_progress(struct mp_json *json, const struct mp_progress *all)
 
     mp_json_known(json, "started_at", all->started_at);
     mp_json_known(json, "ended_at", all->ended_at);
+    mp_json_known(json, "next_at", all->next_at);
 }
 
 

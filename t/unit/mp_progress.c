@@ -16,7 +16,7 @@
     "\"skipped\":4,\"drifted\":5,\"bytes_before\":6,\"bytes_after\":7,"       \
     "\"folders\":8,\"messages\":9,\"bytes\":10,\"eta\":11,"                   \
     "\"started_at\":\"2026-01-31T12:00:00Z\",\"ended_at\":null,"              \
-    "\"text\":\"waits\"}"
+    "\"next_at\":\"2026-01-31T12:00:30Z\",\"text\":\"waits\"}"
 
 #define BIG "9007199254740992" /* 2^53 */
 
@@ -97,6 +97,7 @@ what_is_read_is_written_again(void **state)
     assert_int_equal(progress.eta, 11);
     assert_string_equal(progress.started_at, "2026-01-31T12:00:00Z");
     assert_string_equal(progress.ended_at, "");
+    assert_string_equal(progress.next_at, "2026-01-31T12:00:30Z");
     assert_string_equal(progress.text, "waits");
 
     mp_json_init(&json);
@@ -110,8 +111,9 @@ what_is_read_is_written_again(void **state)
 static void
 what_is_not_known_is_null(void **state)
 {
-    static const char tail[] = "\"eta\":null,\"started_at\":null,"
-                               "\"ended_at\":null,\"text\":null}";
+    static const char tail[] =
+        "\"eta\":null,\"started_at\":null,"
+        "\"ended_at\":null,\"next_at\":null,\"text\":null}";
     struct mp_progress progress = { .state = MP_JOB_QUEUED, .eta = -1 };
     struct mp_json json;
 
@@ -127,6 +129,20 @@ what_is_not_known_is_null(void **state)
     assert_string_equal(progress.started_at, "");
     assert_string_equal(progress.text, "");
     mp_json_free(&json);
+}
+
+
+static void
+a_node_of_an_earlier_version_tries_nothing_again(void **state)
+{
+    struct mp_progress progress;
+
+    (void) state;
+    assert_int_equal(parse(&progress,
+                           with("\"next_at\":\"2026-01-31T12:00:30Z\",", ""),
+                           NULL),
+                     MP_OK);
+    assert_string_equal(progress.next_at, "");
 }
 
 
@@ -205,6 +221,7 @@ a_wrong_member_is_named(void **state)
         { "\"2026-01-31T12:00:00Z\"", "\"2026-02-31T12:00:00Z\"",
           "started_at" },
         { "\"ended_at\":null", "\"ended_at\":0", "ended_at" },
+        { "2026-01-31T12:00:30Z", "soon", "next_at" },
         { ",\"text\":\"waits\"", "", "text" },
         { "\"waits\"", "7", "text" },
     };
@@ -429,6 +446,7 @@ main(void)
         cmocka_unit_test(states_have_their_names),
         cmocka_unit_test(what_is_read_is_written_again),
         cmocka_unit_test(what_is_not_known_is_null),
+        cmocka_unit_test(a_node_of_an_earlier_version_tries_nothing_again),
         cmocka_unit_test(a_text_that_is_cut_within_a_character_is_read_again),
         cmocka_unit_test(a_number_that_is_too_large_is_written_as_the_largest),
         cmocka_unit_test(members_of_a_later_version_are_passed_over),

@@ -387,7 +387,7 @@ numbers_are_summed_and_the_slowest_node_counts(void **state)
         "\"created_by\":\"ann\",\"cancelled_by\":null,\"state\":\"running\","
         "\"total\":20,\"done\":11,\"failed\":3,\"skipped\":2,\"eta\":40,"
         "\"started_at\":\"2026-01-31T12:00:02Z\",\"ended_at\":null,"
-        "\"result\":{\"drifted\":4,\"bytes_before\":200,\"bytes_after\":180,"
+        "\"next_at\":null,\"result\":{\"drifted\":4,\"bytes_before\":200,\"bytes_after\":180,"
         "\"folders\":6,\"messages\":8,\"bytes\":10}}");
 }
 
@@ -422,6 +422,48 @@ the_eta_is_known_when_each_node_knows_it(void **state)
                         NULL),
             MP_OK);
         assert_non_null(strstr(rendered(&record, false), rows[i].eta));
+    }
+}
+
+
+static void
+the_next_attempt_is_that_of_the_first_node(void **state)
+{
+#define AGAIN(state, next)                                                    \
+    "{\"state\":\"" state "\",\"total\":1,\"done\":0,\"failed\":0,"           \
+    "\"skipped\":0,\"drifted\":0,\"bytes_before\":0,\"bytes_after\":0,"       \
+    "\"folders\":0,\"messages\":0,\"bytes\":0,\"eta\":null,"                  \
+    "\"started_at\":null,\"ended_at\":null,\"next_at\":" next                 \
+    ",\"text\":null}"
+
+    static const struct {
+        const char *first;
+        const char *second;
+        const char *next;
+    } rows[] = {
+        { AGAIN("running", "\"2026-01-31T12:00:30Z\""),
+          AGAIN("running", "\"2026-01-31T12:00:20Z\""),
+          "\"next_at\":\"2026-01-31T12:00:20Z\"" },
+        { AGAIN("running", "null"),
+          AGAIN("running", "\"2026-01-31T12:00:20Z\""),
+          "\"next_at\":\"2026-01-31T12:00:20Z\"" },
+        { AGAIN("running", "\"2026-01-31T12:00:30Z\""),
+          AGAIN("running", "null"), "\"next_at\":\"2026-01-31T12:00:30Z\"" },
+        { AGAIN("failed", "\"2026-01-31T12:00:30Z\""), IN("done"),
+          "\"next_at\":null" },
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct mp_record record;
+
+        assert_int_equal(
+            read_record(&record, TEXTS("job", TWO),
+                        TEXTS("n:mx1", rows[i].first, "n:mx2", rows[i].second),
+                        NULL),
+            MP_OK);
+        assert_non_null(strstr(rendered(&record, false), rows[i].next));
     }
 }
 
@@ -500,6 +542,7 @@ main(void)
         cmocka_unit_test(a_job_for_nobody_is_queued_until_it_is_cancelled),
         cmocka_unit_test(numbers_are_summed_and_the_slowest_node_counts),
         cmocka_unit_test(the_eta_is_known_when_each_node_knows_it),
+        cmocka_unit_test(the_next_attempt_is_that_of_the_first_node),
         cmocka_unit_test(it_ended_when_its_last_node_did),
         cmocka_unit_test(errors_and_details_name_their_node),
     };
