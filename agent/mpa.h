@@ -59,6 +59,9 @@ enum mp_status mpa_settings_read(struct mp_redis *redis,
                                  struct mp_version *version_r,
                                  struct mp_error *err);
 
+/* Whether Redis has newer ones than the version number. */
+bool mpa_settings_changed(struct mp_redis *redis, uint64_t number);
+
 /*
  * Opens a secret of the settings, whose id is ref, as mp:{sec}:log has it:
  * text_r, of MP_TEXT_SIZE bytes, ends with a NUL, and the caller wipes it with

@@ -32,7 +32,8 @@
 struct mpa_backup {
     struct mpa_job *job;
     struct mpa_zip *zip;
-    FILE *sums; /* as sha256sum(1) reads them */
+    char created_at[MP_TIME_SIZE]; /* not of a try that was cut off */
+    FILE *sums;                    /* as sha256sum(1) reads them */
     uint64_t items;
     uint64_t collections;
     uint64_t addressbooks;
@@ -202,7 +203,7 @@ mpa_backup_describe(const struct mpa_backup *backup, FILE *manifest)
     mp_json_text(&json, "node", job->agent->config.node);
     mp_json_text(&json, "user",
                  job->job.target[0] != '\0' ? job->job.target : NULL);
-    mp_json_text(&json, "created_at", job->progress.started_at);
+    mp_json_text(&json, "created_at", backup->created_at);
     mp_json_text(&json, "job", job->job.id);
     mp_json_number(&json, "collections", (int64_t) backup->collections);
     mp_json_number(&json, "addressbooks", (int64_t) backup->addressbooks);
@@ -359,8 +360,8 @@ mpa_backup_make(struct mpa_job *job, struct mp_backup *done_r,
     mpa_backup_name(job, done_r);
     (void) snprintf(done_r->node, sizeof(done_r->node), "%s", config->node);
     memcpy(done_r->target, job->job.target, sizeof(done_r->target));
-    memcpy(done_r->created_at, job->progress.started_at,
-           sizeof(done_r->created_at));
+    mp_time_format(backup.created_at, mp_clock_msecs() / 1000);
+    memcpy(done_r->created_at, backup.created_at, sizeof(backup.created_at));
     (void) snprintf(part, sizeof(part), "%s%s", done_r->name, MPA_STORE_PART);
     (void) snprintf(path, sizeof(path), "%s/%s", config->backup_dir, part);
 

@@ -39,7 +39,7 @@ mpa_job_find(enum mp_action action)
 bool
 mpa_job_cancelled(const struct mpa_job *job)
 {
-    return atomic_load(&job->cancel);
+    return atomic_load(&job->cancel) || atomic_load(job->stopping);
 }
 
 
@@ -80,6 +80,20 @@ mpa_job_step(struct mpa_job *job, const char *step, const char *fmt, ...)
 
 
 void
+mpa_job_told(void *context, const char *step, const char *text)
+{
+    mpa_job_step(context, step, "%s", text);
+}
+
+
+bool
+mpa_job_stops(const void *context)
+{
+    return mpa_job_cancelled(context);
+}
+
+
+void
 mpa_job_fail(struct mpa_job *job, const char *fmt, ...)
 {
     va_list args;
@@ -90,6 +104,34 @@ mpa_job_fail(struct mpa_job *job, const char *fmt, ...)
     va_end(args);
 
     job->progress.state = MP_JOB_FAILED;
+}
+
+
+static void
+mpa_job_text(struct mpa_job *job, const struct mp_error *why)
+{
+    (void) snprintf(job->progress.text, sizeof(job->progress.text),
+                    "%.31s%s%.159s", why->field,
+                    why->field[0] != '\0' ? ": " : "", why->text);
+}
+
+
+void
+mpa_job_fail_by(struct mpa_job *job, const struct mp_error *why)
+{
+    mpa_job_text(job, why);
+    job->progress.state = MP_JOB_FAILED;
+}
+
+
+void
+mpa_job_later(struct mpa_job *job, int64_t msecs, const struct mp_error *why)
+{
+    mpa_job_text(job, why);
+    mp_time_format(job->progress.next_at,
+                   (mp_clock_msecs() + msecs + 999) / 1000);
+    job->again = msecs;
+    (void) mpa_job_publish(job, true, NULL);
 }
 
 
@@ -154,7 +196,8 @@ mpa_job_publish(struct mpa_job *job, bool now, struct mp_error *err)
     mp_job_record_commands(cmd + FIRST, &job->job);
     mp_job_index_commands(cmd + RECORD, &job->job);
     mp_progress_commands(cmd + INDEX, job->job.id, job->agent->config.node,
-                         &job->progress, &errors, &items);
+                         &job->progress, job->keep ? NULL : &errors,
+                         job->keep ? NULL : &items);
     mp_job_event_command(&cmd[EVENT], job->job.id);
     mp_cmd_text(&cmd[EVENT + 1], "EXEC");
 

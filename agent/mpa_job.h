@@ -22,12 +22,18 @@ struct mpa_job {
     struct mp_item *item;
     size_t item_count;
     int64_t published; /* steady clock */
+    int64_t again;     /* milliseconds until the next attempt, -1 for none */
+    bool keep;         /* Redis keeps the errors and items that it has */
     atomic_bool cancel;
+    atomic_bool hurry;           /* the next attempt is to be at once */
+    const atomic_bool *stopping; /* the agent's end */
 };
 
 /*
  * Does it, with progress.state MP_JOB_RUNNING before, and sets the state that
  * it ends with; a text where it failed.  total and done are its own units.
+ * Or leaves that state and sets again, progress.next_at and a text: then it is
+ * called once more.  started_at is of the first time, also after a crash.
  */
 typedef void mpa_job_run(struct mpa_job *job);
 
@@ -47,13 +53,22 @@ bool mpa_job_cancelled(const struct mpa_job *job);
 void mpa_job_add_item(struct mpa_job *job, const struct mp_item *item);
 void mpa_job_add_error(struct mpa_job *job, const struct mp_item *item);
 
+/* The two of struct mpa_smtp_user, whose context is the job. */
+void mpa_job_told(void *context, const char *step, const char *text);
+bool mpa_job_stops(const void *context);
+
 /* A step's result in words, as an item: "connect", "127.0.0.1 port 25". */
 void mpa_job_step(struct mpa_job *job, const char *step, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* Ends as failed, with a text. */
+/* Ends as failed, with a text; by an error: "field: text". */
 void mpa_job_fail(struct mpa_job *job, const char *fmt, ...)
     __attribute__((format(printf, 2, 3)));
+void mpa_job_fail_by(struct mpa_job *job, const struct mp_error *why);
+
+/* Is to be tried again in so many milliseconds; why it was not done yet. */
+void mpa_job_later(struct mpa_job *job, int64_t msecs,
+                   const struct mp_error *why);
 
 /*
  * Tells Redis how far it is; at most five times a second unless now.  That

@@ -18,5 +18,7 @@ enum mp_status mpa_backups_drop(struct mpa *agent, const char *name,
 /* And these are of the parts that have one. */
 enum mp_status mpa_relay_apply(void *state, const struct mp_version *version,
                                struct mp_redis *redis, struct mp_error *err);
+enum mp_status mpa_queue_apply(void *state, const struct mp_version *version,
+                               struct mp_redis *redis, struct mp_error *err);
 
 #endif

@@ -44,3 +44,13 @@ mpa_settings_read(struct mp_redis *redis, struct mp_version *version_r,
 
     return status;
 }
+
+
+bool
+mpa_settings_changed(struct mp_redis *redis, uint64_t number)
+{
+    struct mp_version version;
+
+    return mpa_settings_read(redis, &version, NULL) == MP_OK
+        && version.number > number;
+}

@@ -8,18 +8,11 @@
 #include "mpa_relay.h"
 
 
-/* Of mpa_smtp_run(). */
-static void
-mpa_relay_told(void *context, const char *step, const char *text)
-{
-    mpa_job_step(context, step, "%s", text);
-}
-
-
 static enum mp_status
 mpa_relay_try(struct mpa_job *job, const struct mp_settings *set,
               struct mp_error *err)
 {
+    const struct mpa_smtp_user user = { job, mpa_job_told, mpa_job_stops };
     struct mpa_smtp server;
     enum mp_status status = MP_OK;
 
@@ -35,7 +28,7 @@ mpa_relay_try(struct mpa_job *job, const struct mp_settings *set,
     }
 
     if (status == MP_OK) {
-        status = mpa_smtp_run(&server, NULL, mpa_relay_told, job, err);
+        status = mpa_smtp_run(&server, NULL, &user, err);
     }
 
     sodium_memzero(server.password, sizeof(server.password));
@@ -52,18 +45,27 @@ mpa_relay_test(struct mpa_job *job)
     enum mp_status status;
 
     job->progress.total = 1;
-    status = mpa_settings_read(job->redis, &version, &err);
+
+    /* what it says is of the settings that are in force when it ends */
+    do {
+        job->item_count = 0;
+        version.number = 0;
+        status = mpa_settings_read(job->redis, &version, &err);
+
+        if (status == MP_OK) {
+            status = mpa_relay_try(job, &version.set, &err);
+        }
+    } while (!mpa_job_cancelled(job)
+             && mpa_settings_changed(job->redis, version.number));
 
     if (status == MP_OK) {
-        status = mpa_relay_try(job, &version.set, &err);
-    }
+        job->progress.done = 1;
+        job->progress.state = MP_JOB_DONE;
 
-    if (status != MP_OK) {
-        mpa_job_fail(job, "%s%s%s", err.field,
-                     err.field[0] != '\0' ? ": " : "", err.text);
-        return;
-    }
+    } else if (mpa_job_cancelled(job)) {
+        job->progress.state = MP_JOB_CANCELLED;
 
-    job->progress.done = 1;
-    job->progress.state = MP_JOB_DONE;
+    } else {
+        mpa_job_fail_by(job, &err);
+    }
 }

@@ -36,19 +36,36 @@ struct mpa_mail {
     size_t len;
 };
 
-/* A step that went well: "resolve", "connect", "TLS", "sign in", "send". */
-typedef void mpa_smtp_told(void *context, const char *step, const char *text);
+/*
+ * Who has it done.  told: a step went well: "resolve", "connect", "TLS",
+ * "sign in", "send".  stops: whether it is to end soon; asked once a second.
+ */
+struct mpa_smtp_user {
+    void *context;
+    void (*told)(void *context, const char *step, const char *text);
+    bool (*stops)(const void *context);
+};
 
 /*
- * Connects to the server, and sends mail unless that is NULL.  Ends within
- * MPA_SMTP_MSECS.  Otherwise err->field is the step that failed and err->text
- * why: MP_TIMEOUT for what may go well later, MP_CREDENTIALS for a wrong name
- * or password, MP_INVALID for what will not.
+ * How long, in milliseconds, a server without a mail for it may take; one that
+ * gets a mail, until it is to have the whole of it; and one that has it, to
+ * take it (RFC 5321 4.5.3.2.6: who gives up too early sends it twice).
  */
-#define MPA_SMTP_MSECS 9000
+#define MPA_SMTP_MSECS        9000
+#define MPA_SMTP_MAIL_MSECS   30000
+#define MPA_SMTP_ANSWER_MSECS 600000
+
+/*
+ * Connects to the server, and sends mail unless that is NULL.  When it did not
+ * go well, err->field is the step that failed and err->text why: MP_TIMEOUT
+ * for what may go well later, MP_CREDENTIALS for a wrong name or password,
+ * MP_INVALID for what will not.  Whoever stops it while the server has the
+ * whole mail waits MPA_SMTP_MSECS for the answer: it may have been taken.
+ */
 enum mp_status mpa_smtp_run(const struct mpa_smtp *server,
-                            const struct mpa_mail *mail, mpa_smtp_told *told,
-                            void *context, struct mp_error *err);
+                            const struct mpa_mail *mail,
+                            const struct mpa_smtp_user *user,
+                            struct mp_error *err);
 
 /*
  * The addresses of a host, by its MX records if mx: at most size bytes of

@@ -1,14 +1,13 @@
 #!/usr/bin/perl
 
-# The jobs relayhost-test and mailer-test: each step's result in our own words,
-# and never a word of the peer's.
+# The job relayhost-test: each step's result in our own words, and never a word
+# of the peer's.
 
 use warnings;
 use strict;
 
 use lib 't/lib';
 
-use MIME::Base64 qw/ decode_base64 /;
 use Test::More;
 use Test::Mailportal qw/ json /;
 use Test::Mailportal::Sink;
@@ -85,6 +84,7 @@ like(steps($job), qr/sign in: name and password are taken/, 'signed in');
 settings(relayhost => password => 'wrong');
 $job = job('relayhost-test');
 is($job->{state}, 'failed', 'a wrong password fails');
+like(steps($job), qr/connect: .*; TLS: /, 'after the steps that went well');
 like(text_of($job), qr/sign in: authentication failed/,
 	'and it says that authentication failed');
 unlike(json()->encode($job), qr/SECRET-OF-THE-PEER|wrong"/,
@@ -144,92 +144,5 @@ for my $host ("smtp.example\nalways_bcc = evil\@x", '[h]:25 , x', '$(id)',
 	ok($res->{status} == 422 || $res->{status} == 400,
 		'V11: a relayhost that is none is refused');
 }
-
-# the system mailer
-my $res = post('mailer-test');
-is($res->{status}, 422, 'a test mail wants an address');
-is($res->{json}{errors}[0]{field}, 'target', 'which is named');
-for my $to ('nobody', 'example.org', "a\@b.example\r\nBcc: x\@y.example",
-	'a@b.example,c@d.example', '') {
-	$res = post('mailer-test', target => $to);
-	is($res->{status}, 422, 'V13: what is no address is refused');
-}
-
-my $mails = $t->dir() . '/mails';
-$sink = Test::Mailportal::Sink->new($mails);
-settings(system_mailer => host => '127.0.0.1', port => $sink->port(),
-	from => 'portal@mx.example');
-$job = job('mailer-test', target => 'ann@example.org');
-is($job->{state}, 'done', 'a test mail is sent');
-like(steps($job), qr/send: the server has taken the message/, 'and told');
-my @mail = $sink->messages();
-is(scalar @mail, 1, 'one message came');
-is_deeply([$mail[0]{from}, $mail[0]{to}],
-	['portal@mx.example', ['ann@example.org']], 'for one recipient');
-like($mail[0]{data}, qr/^Message-ID: <$job->{id}\@mx\.example>\r$/m,
-	'its Message-ID is that of the job');
-my ($body) = $mail[0]{data} =~ /\r\n\r\n(.*)/s;
-like(decode_base64($body), qr/test of the system mailer/, 'its text is ours');
-is(scalar(() = $mail[0]{data} =~ /^(?:To|Cc|Bcc):/gmi), 1,
-	'it has one header of a recipient');
-
-# a server that puts it off, then takes it
-my $port = $sink->port();
-$sink->stop();
-my $id = post('mailer-test', target => 'bob@example.org')->{json}{id};
-ok($t->wait_for(sub {
-	my $now = $t->api(GET => "/jobs/$id", role => 'MasterAdmin')->{json};
-	steps($now) =~ /trying again/ }, 30), 'it tries again when nobody is there');
-$sink = Test::Mailportal::Sink->new($mails, port => $port);
-ok($t->wait_for(sub { grep { $_->{to}[0] eq 'bob@example.org' }
-	$sink->messages() }, 60), 'and sends it when somebody is');
-
-# for good
-$sink->stop();
-$sink = Test::Mailportal::Sink->new($mails, port => $port,
-	rcpt => '550 5.1.1 SECRET-OF-THE-PEER');
-$job = job('mailer-test', target => 'carol@example.org');
-is($job->{state}, 'failed', 'a refused recipient fails at once');
-like(text_of($job), qr/send: the server refuses the message \(550\)/,
-	'with the number');
-unlike(json()->encode($job), qr/SECRET/, 'and not the words');
-
-# killed in the middle
-$sink->stop();
-$id = post('mailer-test', target => 'dave@example.org')->{json}{id};
-$t->wait_for(sub {
-	my $now = $t->api(GET => "/jobs/$id", role => 'MasterAdmin')->{json};
-	steps($now) =~ /trying again/ }, 30);
-kill 'KILL', $t->pid('agent');
-$sink = Test::Mailportal::Sink->new($mails, port => $port);
-$t->start('agent');
-ok($t->wait_for(sub { grep { $_->{to}[0] eq 'dave@example.org' }
-	$sink->messages() }, 60),
-	'P5: a job that was at work when the agent was killed is done');
-ok($t->wait_for(sub {
-	$t->api(GET => "/jobs/$id", role => 'MasterAdmin')->{json}{state}
-	eq 'done' }, 30), 'and ends');
-
-# cancelled, and garbage
-$sink->stop();
-$id = post('mailer-test', target => 'erin@example.org')->{json}{id};
-$t->wait_for(sub {
-	my $now = $t->api(GET => "/jobs/$id", role => 'MasterAdmin')->{json};
-	steps($now) =~ /trying again/ }, 30);
-is($t->api(DELETE => "/jobs/$id", role => 'MasterAdmin')->{status}, 202,
-	'a job can be cancelled');
-ok($t->wait_for(sub {
-	$t->api(GET => "/jobs/$id", role => 'MasterAdmin')->{json}{state}
-	eq 'cancelled' }, 20), 'and is');
-$t->redis(XADD => 'mp:{jobs}:agent', '*', @$_) for [qw/ op run /],
-	[op => 'dance', id => 'x'], [op => 'run', id => 'f' x 24, job => '{}'],
-	[op => 'run', id => 'e' x 24, job => "\xff\xfe"], [a => 'b'];
-ok($t->wait_for(sub {
-	($t->redis(HGET => 'mp:{jobs}:p:' . 'f' x 24, "n:$node") // '')
-	=~ /failed/ }, 20), 'garbage in the queue fails by name');
-$t->redis(DEL => 'mp:{jobs}:agent');
-$sink = Test::Mailportal::Sink->new($mails, port => $port);
-is(job('mailer-test', target => 'fay@example.org')->{state}, 'done',
-	'and the next job is done, also when the queue was lost');
 
 $t->done();

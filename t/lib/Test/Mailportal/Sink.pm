@@ -10,16 +10,22 @@ use IO::Socket::INET;
 use JSON::PP ();
 use MIME::Base64 qw/ decode_base64 /;
 use POSIX ();
+use Test::Mailportal qw/ wait_for /;
 
 
 # Options: auth => { name => password }, tls => [cert, key] (STARTTLS),
 # smtps => 1 (TLS at once), greeting, rcpt and data (answers in place of the
-# usual ones), silent (says nothing), flood (a greeting without an end).
+# usual ones), reply => { verb => answer } (the same for any other command; ''
+# for none), mute (keeps a message and does not answer), slow (the seconds that
+# it takes to), silent (says nothing), flood (a greeting without an end).
 
 sub new {
 	my ($class, $file, %opt) = @_;
-	my $listen = IO::Socket::INET->new(Listen => 20, ReuseAddr => 1,
-		LocalAddr => '127.0.0.1', LocalPort => $opt{port} // 0)
+	my $listen;
+	# the one before it on that port may still be going
+	wait_for(sub { $listen = IO::Socket::INET->new(Listen => 20,
+		ReuseAddr => 1, LocalAddr => '127.0.0.1',
+		LocalPort => $opt{port} // 0) }, 10)
 		or die "a sink cannot listen: $!\n";
 	my $self = bless { file => $file, port => $listen->sockport(),
 		%opt }, $class;
@@ -80,6 +86,7 @@ sub _run {
 		my $sock = $listen->accept() or next;
 		my $pid = fork() // next;
 		next if $pid;
+		close $listen;
 		alarm 60;
 		eval { $self->_serve($sock) };
 		POSIX::_exit(0);
@@ -121,8 +128,11 @@ sub _serve {
 
 	while (defined(my $line = readline $sock)) {
 		$line =~ s/\r?\n\z//;
+		my $reply = $self->{reply}{lc($line) =~ s/\W.*//sr};
 
-		if ($line =~ /^EHLO/i) {
+		if (defined $reply) {
+			$say->($reply) if $reply ne '';
+		} elsif ($line =~ /^EHLO/i) {
 			$say->('250-sink.example', '250-8BITMIME',
 				($self->{tls} && !$mail{tls} ? '250-STARTTLS' : ()),
 				($self->{auth} ? '250-AUTH PLAIN LOGIN' : ()),
@@ -157,6 +167,8 @@ sub _serve {
 			}
 			$self->_keep({ %mail, data => $data })
 				unless $self->{data};
+			sleep 60 if $self->{mute};
+			sleep $self->{slow} if $self->{slow};
 			$say->($self->{data} // '250 2.0.0 kept');
 		} elsif ($line =~ /^QUIT/i) {
 			$say->('221 2.0.0 bye');
