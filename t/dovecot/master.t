@@ -184,8 +184,14 @@ file_is('over', $name_only);
 set(expires => at(3600));
 ok(may($d, $master, $one), 'until it gets more time');
 
+$t->stop('redis');
+ok(may($d, $master, $one), 'without Redis it works');
+$d->kill_worker();
+ok(may($d, $master, $one), 'also when the worker begins anew');
+ok(refused($d, $master, $two), 'and no other does');
+$t->start('redis');
+
 set(expires => at(10));
-my $was = $d->worker_pid();
 $t->stop('redis');
 $d->kill_worker();
 ok($d->wait_for(sub { ($t->read_file($file) // '') =~ $name_only }, 30,
