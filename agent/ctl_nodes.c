@@ -10,8 +10,12 @@
 #include "mp_heartbeat.h"
 #include "mp_key.h"
 
-/* What is called for each node; false stops. */
-typedef void ctl_node(void *context, const struct mp_heartbeat *hb);
+/* the end of the year 9999, behind which no time can be written */
+#define CTL_SECONDS_MAX 253402300799
+
+/* What is called for each node, with when it last spoke; 0: not known. */
+typedef void ctl_node(void *context, const struct mp_heartbeat *hb,
+                      int64_t seen);
 
 
 /* A node whose heartbeat has expired, or is none: only its name is known. */
@@ -32,26 +36,41 @@ ctl_node_silent(struct mp_heartbeat *hb_r, const char *part, const char *why)
 }
 
 
-static void
-ctl_node_since(char *why_r, size_t size, const redisReply *seen)
+/* The second that the index has; 0 when it has none. */
+static int64_t
+ctl_node_seen(const redisReply *seen)
 {
-    char text[MP_TIME_SIZE], *end;
     long long seconds;
+    char *end;
 
     if (seen->type != REDIS_REPLY_STRING
-        || (seconds = strtoll(seen->str, &end, 10)) < 1 || *end != '\0')
+        || (seconds = strtoll(seen->str, &end, 10)) < 1 || *end != '\0'
+        || seconds > CTL_SECONDS_MAX)
     {
+        return 0;
+    }
+
+    return seconds;
+}
+
+
+static void
+ctl_node_since(char *why_r, size_t size, int64_t seen)
+{
+    char text[MP_TIME_SIZE];
+
+    if (seen == 0) {
         (void) snprintf(why_r, size, "no heartbeat");
         return;
     }
 
-    mp_time_format(text, (int64_t) seconds);
+    mp_time_format(text, seen);
     (void) snprintf(why_r, size, "no heartbeat since %s", text);
 }
 
 
 static enum mp_status
-ctl_node_read(struct ctl *ctl, const redisReply *part, const redisReply *seen,
+ctl_node_read(struct ctl *ctl, const redisReply *part, int64_t seen,
               struct mp_heartbeat *hb_r, struct mp_error *err)
 {
     struct mp_error fault;
@@ -120,10 +139,11 @@ ctl_nodes_each(struct ctl *ctl, ctl_node *node, void *context,
     }
 
     for (size_t i = 0; status == MP_OK && i + 1 < index->elements; i += 2) {
-        status = ctl_node_read(ctl, index->element[i], index->element[i + 1],
-                               &hb, err);
+        int64_t seen = ctl_node_seen(index->element[i + 1]);
+
+        status = ctl_node_read(ctl, index->element[i], seen, &hb, err);
         if (status == MP_OK) {
-            node(context, &hb);
+            node(context, &hb, seen);
         }
     }
 
@@ -134,9 +154,11 @@ ctl_nodes_each(struct ctl *ctl, ctl_node *node, void *context,
 
 
 static void
-ctl_node_in_force(void *context, const struct mp_heartbeat *hb)
+ctl_node_in_force(void *context, const struct mp_heartbeat *hb, int64_t seen)
 {
     bool *in_force = context;
+
+    (void) seen;
 
     if (hb->settings > 0 || hb->lists[0] != '\0') {
         *in_force = true;
@@ -161,7 +183,7 @@ struct ctl_nodes_output {
 
 
 static void
-ctl_node_add(void *context, const struct mp_heartbeat *hb)
+ctl_node_add(void *context, const struct mp_heartbeat *hb, int64_t seen)
 {
     struct ctl_nodes_output *output = context;
     struct ctl_table *table = &output->table;
@@ -181,7 +203,7 @@ ctl_node_add(void *context, const struct mp_heartbeat *hb)
         ctl_table_add(&output->problems, "%s", hb->problem[i]);
     }
 
-    mp_heartbeat_render(&output->json, hb);
+    mp_heartbeat_render_node(&output->json, hb, seen);
 }
 
 

@@ -45,7 +45,8 @@ const struct mp_conf_row mpa_config_rows[] = {
         "logs=/var/log",
         "File systems to watch: name=path, separated by blanks."),
     ROW(sample_every, MSECS, "1m",
-        "How often load, memory and disks are sampled."),
+        "How often load, memory and disks are sampled. The newest 10,080 "
+        "samples are kept, and one of each hour."),
 
     ROW(map_dir, TEXT, "/var/lib/mailportal-postfix",
         "Folder of the map files that Postfix reads."),
@@ -101,13 +102,15 @@ mpa_config_check(struct mpa_config *config, struct mp_error *err)
         return mp_fail(err, MP_INVALID, "user", "is needed");
     }
 
-    if (config->redis_timeout == 0 || config->sample_every == 0
-        || config->trace_keep == 0 || config->trace_messages == 0
-        || config->backup_keep == 0)
+    if (config->sample_every < 1000) {
+        return mp_fail(err, MP_INVALID, "sample_every", "must be at least 1s");
+    }
+
+    if (config->redis_timeout == 0 || config->trace_keep == 0
+        || config->trace_messages == 0 || config->backup_keep == 0)
     {
         return mp_fail(err, MP_INVALID,
                        config->redis_timeout == 0    ? "redis_timeout"
-                       : config->sample_every == 0   ? "sample_every"
                        : config->trace_keep == 0     ? "trace_keep"
                        : config->trace_messages == 0 ? "trace_messages"
                                                      : "backup_keep",

@@ -9,9 +9,9 @@
 #include <string.h>
 
 #include "mp_clock.h"
+#include "mp_dav.h"
 #include "mp_key.h"
 #include "mp_stream.h"
-#include "mp_time.h"
 #include "mpa_radicale.h"
 #include "mpa_thread.h"
 
@@ -22,43 +22,35 @@ struct mpa_dav {
     struct mpa *agent;
     struct mp_redis *redis;
     struct mpa_thread thread;
-    uint64_t collections;
-    uint64_t addressbooks;
-    uint64_t calendars;
+    struct mp_dav found;
 };
 
 
 static void
 mpa_dav_count(void *context, const char *tag)
 {
-    struct mpa_dav *dav = context;
+    struct mp_dav *found = context;
 
-    dav->collections++;
-    dav->addressbooks += strcmp(tag, "VADDRESSBOOK") == 0;
-    dav->calendars += strcmp(tag, "VCALENDAR") == 0;
+    found->collections++;
+    found->addressbooks += strcmp(tag, "VADDRESSBOOK") == 0;
+    found->calendars += strcmp(tag, "VCALENDAR") == 0;
 }
 
 
 static enum mp_status
 mpa_dav_publish(struct mpa_dav *dav, struct mp_error *err)
 {
-    char at[MP_TIME_SIZE];
     struct mp_keyname key;
     struct mp_json json;
     struct mp_cmd cmd;
     redisReply *reply;
     enum mp_status status;
 
-    mp_time_format(at, mp_clock_msecs() / 1000);
+    mp_time_format(dav->found.at, mp_clock_msecs() / 1000);
     (void) mp_key_name(&key, MP_KEY_DAV, dav->agent->config.node);
 
     mp_json_init(&json);
-    mp_json_object(&json, NULL);
-    mp_json_number(&json, "collections", (int64_t) dav->collections);
-    mp_json_number(&json, "addressbooks", (int64_t) dav->addressbooks);
-    mp_json_number(&json, "calendars", (int64_t) dav->calendars);
-    mp_json_text(&json, "at", at);
-    mp_json_end_object(&json);
+    mp_dav_render(&json, NULL, &dav->found);
 
     mp_cmd_init(&cmd);
     mp_cmd_texts(&cmd, "SET", key.text, NULL);
@@ -78,11 +70,11 @@ mpa_dav_publish(struct mpa_dav *dav, struct mp_error *err)
 static enum mp_status
 mpa_dav_look(struct mpa_dav *dav, struct mp_error *err)
 {
-    struct mpa_radicale_walk walk = { .context = dav,
+    struct mpa_radicale_walk walk = { .context = &dav->found,
                                       .collection = mpa_dav_count };
     enum mp_status status;
 
-    dav->collections = dav->addressbooks = dav->calendars = 0;
+    memset(&dav->found, 0, sizeof(dav->found));
     status = mpa_radicale_walk(dav->agent->config.radicale_folder, NULL, &walk,
                                err);
 

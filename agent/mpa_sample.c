@@ -25,6 +25,8 @@
 /* The trend is that of a week. */
 #define MPA_TREND_HOURS (7 * 24)
 
+#define MPA_PUSH_CMDS 3
+
 struct mpa_trend {
     char name[MP_DISK_NAME];
     size_t count;
@@ -92,19 +94,23 @@ mpa_sample_load(struct mp_sample *sample)
 }
 
 
-/* The trend of a disk by its name, a new one when there is none. */
+/* The trends are those of the disks that are watched now. */
+static void
+mpa_trend_names(struct mpa_sample *state, const struct mp_sample *sample)
+{
+    for (unsigned int i = 0; i < sample->disk_count; i++) {
+        memcpy(state->trend[i].name, sample->disk[i].name, MP_DISK_NAME);
+        state->trend[i].count = 0;
+    }
+}
+
+
 static struct mpa_trend *
 mpa_trend_of(struct mpa_sample *state, const char *name)
 {
     for (size_t i = 0; i < MP_SAMPLE_DISKS; i++) {
-        struct mpa_trend *trend = &state->trend[i];
-
-        if (trend->name[0] == '\0') {
-            (void) snprintf(trend->name, sizeof(trend->name), "%s", name);
-        }
-
-        if (strcmp(trend->name, name) == 0) {
-            return trend;
+        if (strcmp(state->trend[i].name, name) == 0) {
+            return &state->trend[i];
         }
     }
 
@@ -114,32 +120,41 @@ mpa_trend_of(struct mpa_sample *state, const char *name)
 
 /* One hour more; the oldest one goes. */
 static void
+mpa_trend_push(struct mpa_trend *trend, int64_t at, uint64_t used)
+{
+    /* what is of later was written by a clock that was wrong */
+    while (trend->count > 0 && trend->used[trend->count - 1].at >= at) {
+        trend->count--;
+    }
+
+    if (trend->count == MPA_TREND_HOURS) {
+        trend->count--;
+        memmove(trend->used, trend->used + 1,
+                trend->count * sizeof(trend->used[0]));
+    }
+
+    trend->used[trend->count++] = (struct mp_point){ at, used };
+}
+
+
+static void
 mpa_trend_add(struct mpa_sample *state, const struct mp_sample *sample)
 {
     for (unsigned int i = 0; i < sample->disk_count; i++) {
         const struct mp_disk *disk = &sample->disk[i];
         struct mpa_trend *trend = mpa_trend_of(state, disk->name);
 
-        if (trend == NULL || !disk->answers) {
-            continue;
+        if (trend != NULL && disk->answers) {
+            mpa_trend_push(trend, sample->at, disk->used);
         }
-
-        if (trend->count == MPA_TREND_HOURS) {
-            trend->count--;
-            memmove(trend->used, trend->used + 1,
-                    trend->count * sizeof(trend->used[0]));
-        }
-
-        trend->used[trend->count].at = sample->at;
-        trend->used[trend->count].value = disk->used;
-        trend->count++;
     }
 }
 
 
 /* What Redis has of the last week, oldest first. */
 static enum mp_status
-mpa_sample_history(struct mpa_sample *state, struct mp_error *err)
+mpa_sample_history(struct mpa_sample *state, const struct mp_sample *now,
+                   struct mp_error *err)
 {
     struct mp_sample sample;
     struct mp_cmd cmd;
@@ -155,6 +170,8 @@ mpa_sample_history(struct mpa_sample *state, struct mp_error *err)
     if (status != MP_OK) {
         return status;
     }
+
+    mpa_trend_names(state, now);
 
     for (size_t i = reply->elements; i-- > 0;) {
         if (reply->element[i]->type == REDIS_REPLY_STRING
@@ -229,14 +246,36 @@ mpa_sample_judge(const struct mpa_sample *state,
 }
 
 
+/* Of a node that is no more nothing is kept longer than it would be. */
 static void
-mpa_sample_push(struct mp_cmd cmds[2], const struct mp_keyname *key,
-                const struct mp_json *json, long long most)
+mpa_sample_push(struct mp_cmd cmds[MPA_PUSH_CMDS], enum mp_key list,
+                const struct mpa_sample *state, const struct mp_json *json)
 {
+    const struct mp_keyname *key =
+        list == MP_KEY_SAMPLES ? &state->minutes : &state->hours;
+
     mp_cmd_texts(&cmds[0], "LPUSH", key->text, NULL);
     mp_cmd_add(&cmds[0], json->bytes, json->len);
     mp_cmd_texts(&cmds[1], "LTRIM", key->text, "0", NULL);
-    mp_cmd_number(&cmds[1], most - 1);
+    mp_cmd_number(
+        &cmds[1],
+        (list == MP_KEY_SAMPLES ? MP_SAMPLE_MINUTES : MP_SAMPLE_HOURS) - 1);
+    mp_cmd_texts(&cmds[2], "EXPIRE", key->text, NULL);
+    mp_cmd_number(&cmds[2], mp_key_table[list].ttl);
+}
+
+
+/* One command of a transaction may fail where the others do not. */
+static enum mp_status
+mpa_sample_exec(const redisReply *reply, struct mp_error *err)
+{
+    for (size_t i = 0; i < reply->elements; i++) {
+        if (reply->element[i]->type == REDIS_REPLY_ERROR) {
+            return mp_fail(err, MP_INTERNAL, "", "%s", reply->element[i]->str);
+        }
+    }
+
+    return MP_OK;
 }
 
 
@@ -244,12 +283,12 @@ static enum mp_status
 mpa_sample_publish(struct mpa_sample *state, const struct mp_sample *sample,
                    bool hour, struct mp_error *err)
 {
-    struct mp_cmd cmd[6];
+    struct mp_cmd cmd[2 * MPA_PUSH_CMDS + 2];
     struct mp_json json;
     size_t count = 0;
     enum mp_status status = MP_OK;
 
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < sizeof(cmd) / sizeof(cmd[0]); i++) {
         mp_cmd_init(&cmd[i]);
     }
 
@@ -257,11 +296,11 @@ mpa_sample_publish(struct mpa_sample *state, const struct mp_sample *sample,
     mp_sample_render(&json, NULL, sample);
 
     mp_cmd_text(&cmd[count++], "MULTI");
-    mpa_sample_push(cmd + count, &state->minutes, &json, MP_SAMPLE_MINUTES);
-    count += 2;
+    mpa_sample_push(cmd + count, MP_KEY_SAMPLES, state, &json);
+    count += MPA_PUSH_CMDS;
     if (hour) {
-        mpa_sample_push(cmd + count, &state->hours, &json, MP_SAMPLE_HOURS);
-        count += 2;
+        mpa_sample_push(cmd + count, MP_KEY_SAMPLE_HOURS, state, &json);
+        count += MPA_PUSH_CMDS;
     }
     mp_cmd_text(&cmd[count++], "EXEC");
     mp_json_free(&json);
@@ -271,11 +310,12 @@ mpa_sample_publish(struct mpa_sample *state, const struct mp_sample *sample,
 
         status = mp_redis_do(state->redis, &cmd[i], 0, &reply, err);
         if (status == MP_OK) {
+            status = mpa_sample_exec(reply, err);
             freeReplyObject(reply);
         }
     }
 
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < sizeof(cmd) / sizeof(cmd[0]); i++) {
         mp_cmd_free(&cmd[i]);
     }
 
@@ -301,7 +341,7 @@ mpa_sample_take(struct mpa_sample *state, struct mp_error *err)
     sample.at = mp_clock_msecs() / 1000;
     mpa_sample_judge(state, &sample);
 
-    status = state->known ? MP_OK : mpa_sample_history(state, err);
+    status = state->known ? MP_OK : mpa_sample_history(state, &sample, err);
     if (status != MP_OK) {
         return status;
     }
@@ -309,12 +349,17 @@ mpa_sample_take(struct mpa_sample *state, struct mp_error *err)
     hour = sample.at / 3600 != state->hour;
     if (hour) {
         mpa_trend_add(state, &sample);
-        state->hour = sample.at / 3600;
     }
 
     mpa_sample_forecast(state, &sample);
+    status = mpa_sample_publish(state, &sample, hour, err);
 
-    return mpa_sample_publish(state, &sample, hour, err);
+    /* an hour that Redis did not take is tried again with the next sample */
+    if (status == MP_OK) {
+        state->hour = sample.at / 3600;
+    }
+
+    return status;
 }
 
 

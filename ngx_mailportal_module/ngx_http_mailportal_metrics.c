@@ -8,6 +8,7 @@
 
 
 #include "ngx_http_mailportal_nodes.h"
+#include "mp_dav.h"
 #include "mp_usage.h"
 
 
@@ -23,10 +24,11 @@ typedef struct {
 } ngx_http_mailportal_gauge_t;
 
 
-/* a gauge of each node that has looked at its mailboxes */
+/* a gauge of each node that has looked at its mailboxes or collections */
 typedef struct {
     const char   *name;
     const char   *help;
+    const char   *component;                   /* who has looked */
     size_t        offset;                      /* of a uint64_t */
 } ngx_http_mailportal_total_t;
 
@@ -59,6 +61,9 @@ static u_char *ngx_http_mailportal_metrics_worker(u_char *p, u_char *last,
     ngx_uint_t redis);
 static u_char *ngx_http_mailportal_metrics_totals(u_char *p, u_char *last,
     ngx_array_t *nodes);
+static ngx_int_t ngx_http_mailportal_metrics_total(uint64_t *value,
+    const ngx_http_mailportal_total_t *total,
+    ngx_http_mailportal_node_t *node);
 static u_char *ngx_http_mailportal_metrics_waiting(u_char *p, u_char *last,
     ngx_array_t *nodes, ngx_array_t *waiting);
 static ngx_uint_t ngx_http_mailportal_metrics_knows(ngx_array_t *nodes,
@@ -109,29 +114,38 @@ static const ngx_http_mailportal_gauge_t  ngx_http_mailportal_gauges[] = {
 
 static const ngx_http_mailportal_total_t  ngx_http_mailportal_totals[] = {
 
-    { "mailboxes", "Mailboxes of the node.",
+    { "mailboxes", "Mailboxes of the node.", "dovecot",
       offsetof(struct mp_usage_total, mailboxes) },
 
-    { "mailboxes_used", "Mailboxes that have messages.",
+    { "mailboxes_used", "Mailboxes that have messages.", "dovecot",
       offsetof(struct mp_usage_total, used) },
 
-    { "mailboxes_failed", "Mailboxes that could not be looked at.",
+    { "mailboxes_failed", "Mailboxes that could not be looked at.", "dovecot",
       offsetof(struct mp_usage_total, failed) },
 
-    { "mailbox_bytes", "Bytes of all messages in mailboxes.",
+    { "mailbox_bytes", "Bytes of all messages in mailboxes.", "dovecot",
       offsetof(struct mp_usage_total, bytes) },
 
-    { "mailbox_messages", "Messages in mailboxes.",
+    { "mailbox_messages", "Messages in mailboxes.", "dovecot",
       offsetof(struct mp_usage_total, messages) },
 
-    { "sieve_scripts", "Sieve scripts of all mailboxes.",
+    { "sieve_scripts", "Sieve scripts of all mailboxes.", "dovecot",
       offsetof(struct mp_usage_total, sieve) },
 
     { "mailboxes_seen_timestamp_seconds",
-      "When the mailboxes were last looked at.",
+      "When the mailboxes were last looked at.", "dovecot",
       offsetof(struct mp_usage_total, at) },
 
-    { NULL, NULL, 0 }
+    { "radicale_collections", "Collections of Radicale.", "agent",
+      offsetof(struct mp_dav, collections) },
+
+    { "addressbooks", "Address books of Radicale.", "agent",
+      offsetof(struct mp_dav, addressbooks) },
+
+    { "calendars", "Calendars of Radicale.", "agent",
+      offsetof(struct mp_dav, calendars) },
+
+    { NULL, NULL, NULL, 0 }
 };
 
 
@@ -169,7 +183,7 @@ ngx_http_mailportal_metrics_send(ngx_http_request_t *r, ngx_array_t *nodes)
         return NGX_ERROR;
     }
 
-    lines = 64 + (nodes ? nodes->nelts : 0) * 15 + samples->nelts * 2
+    lines = 72 + (nodes ? nodes->nelts : 0) * 18 + samples->nelts * 2
             + waiting->nelts;
 
     text = ngx_palloc(r->pool, lines * NGX_HTTP_MAILPORTAL_SAMPLE);
@@ -399,8 +413,6 @@ ngx_http_mailportal_metrics_totals(u_char *p, u_char *last,
 {
     uint64_t                            value;
     ngx_uint_t                          i;
-    redisReply                         *usage;
-    struct mp_usage_total               total;
     ngx_http_mailportal_node_t         *node;
     const ngx_http_mailportal_total_t  *t;
 
@@ -413,19 +425,11 @@ ngx_http_mailportal_metrics_totals(u_char *p, u_char *last,
                          t->name, t->name, t->help);
 
         for (i = 0; i < nodes->nelts; i++) {
-
-            usage = node[i].usage;
-
-            if (usage == NULL || usage->type != REDIS_REPLY_STRING
-                || ngx_strcmp(node[i].heartbeat.component, "dovecot") != 0
-                || mp_usage_total_parse(&total, usage->str, usage->len, NULL)
-                   != MP_OK)
+            if (ngx_http_mailportal_metrics_total(&value, t, &node[i])
+                != NGX_OK)
             {
                 continue;
             }
-
-            ngx_memcpy(&value, (u_char *) &total + t->offset,
-                       sizeof(uint64_t));
 
             p = ngx_slprintf(p, last, "mailportal_%s{node=\"%s\"} %uL\n",
                              t->name, node[i].heartbeat.node, value);
@@ -433,6 +437,42 @@ ngx_http_mailportal_metrics_totals(u_char *p, u_char *last,
     }
 
     return p;
+}
+
+
+/* NGX_DECLINED: this component of the node has not counted it */
+
+static ngx_int_t
+ngx_http_mailportal_metrics_total(uint64_t *value,
+    const ngx_http_mailportal_total_t *total, ngx_http_mailportal_node_t *node)
+{
+    union {
+        struct mp_dav          dav;
+        struct mp_usage_total  mail;
+    } found;
+
+    redisReply      *text;
+    enum mp_status   status;
+
+    text = node->usage;
+
+    if (text == NULL || text->type != REDIS_REPLY_STRING
+        || ngx_strcmp(node->heartbeat.component, total->component) != 0)
+    {
+        return NGX_DECLINED;
+    }
+
+    status = ngx_strcmp(total->component, "agent") == 0
+             ? mp_dav_parse(&found.dav, text->str, text->len, NULL)
+             : mp_usage_total_parse(&found.mail, text->str, text->len, NULL);
+
+    if (status != MP_OK) {
+        return NGX_DECLINED;
+    }
+
+    ngx_memcpy(value, (u_char *) &found + total->offset, sizeof(uint64_t));
+
+    return NGX_OK;
 }
 
 

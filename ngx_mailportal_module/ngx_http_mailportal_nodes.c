@@ -309,8 +309,10 @@ ngx_http_mailportal_nodes_ask(ngx_http_request_t *r,
             mp_cmd_texts(&cmds[nodes->nodes.nelts + i], "HGETALL", key.text,
                          NULL);
 
-            (void) mp_key_name(&key, MP_KEY_USAGE_TOTAL,
-                               node[i].heartbeat.node);
+            (void) mp_key_name(&key,
+                      ngx_strcmp(node[i].heartbeat.component, "agent") == 0
+                      ? MP_KEY_DAV : MP_KEY_USAGE_TOTAL,
+                      node[i].heartbeat.node);
             mp_cmd_texts(&cmds[2 * nodes->nodes.nelts + i], "GET", key.text,
                          NULL);
         }
@@ -443,7 +445,7 @@ ngx_http_mailportal_nodes_send(ngx_http_request_t *r, ngx_array_t *nodes)
     mp_json_array(&list, NULL);
 
     for (i = 0; i < nodes->nelts; i++) {
-        mp_heartbeat_render(&list, &node[i].heartbeat);
+        mp_heartbeat_render_node(&list, &node[i].heartbeat, node[i].seen);
     }
 
     mp_json_end_array(&list);

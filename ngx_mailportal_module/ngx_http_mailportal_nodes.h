@@ -23,7 +23,8 @@ typedef struct {
     ngx_uint_t            alive;       /* there is a heartbeat */
     time_t                seen;
     redisReply           *stats;       /* of HGETALL; NULL: not asked */
-    redisReply           *usage;       /* of GET; NULL: not asked */
+    redisReply           *usage;       /* of GET; NULL: not asked; what an
+                                          agent says is of Radicale */
 } ngx_http_mailportal_node_t;
 
 
@@ -42,8 +43,8 @@ typedef ngx_int_t (*ngx_http_mailportal_nodes_pt)(ngx_http_request_t *r,
 
 /*
  * Reads all heartbeats, in the order of component and node, and with stats
- * the counters of each and the totals of its mailboxes; then calls next, with
- * ctx->data as it was before.
+ * the counters of each and the totals of its mailboxes or collections; then
+ * calls next, with ctx->data as it was before.
  */
 ngx_int_t ngx_http_mailportal_nodes_read(ngx_http_request_t *r,
     ngx_uint_t stats, ngx_http_mailportal_nodes_pt next);

@@ -7,6 +7,7 @@
 
 
 #include "ngx_http_mailportal_nodes.h"
+#include "mp_dav.h"
 #include "mp_sample.h"
 
 
@@ -32,7 +33,7 @@ static ngx_int_t ngx_http_mailportal_usage_ask(ngx_http_request_t *r,
 static ngx_int_t ngx_http_mailportal_usage_send(ngx_http_request_t *r,
     redisReply *reply);
 static void ngx_http_mailportal_usage_node(struct mp_json *json,
-    ngx_http_mailportal_usage_t *usage, ngx_uint_t i, redisReply *list);
+    ngx_http_mailportal_usage_t *usage, ngx_uint_t i, redisReply *reply);
 static int64_t ngx_http_mailportal_usage_samples(struct mp_json *json,
     redisReply *list, size_t step, int64_t since);
 
@@ -99,7 +100,7 @@ ngx_http_mailportal_usage_ask(ngx_http_request_t *r,
     ngx_http_mailportal_usage_t *usage)
 {
     int64_t             most;
-    ngx_uint_t          i;
+    ngx_uint_t          i, n;
     enum mp_key         list;
     struct mp_cmd      *cmd;
     struct mp_keyname   key;
@@ -108,7 +109,9 @@ ngx_http_mailportal_usage_ask(ngx_http_request_t *r,
         return ngx_http_mailportal_usage_send(r, NULL);
     }
 
-    cmd = ngx_pcalloc(r->pool, usage->n * sizeof(struct mp_cmd));
+    n = 2 * usage->n;
+
+    cmd = ngx_pcalloc(r->pool, n * sizeof(struct mp_cmd));
     if (cmd == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
@@ -128,14 +131,17 @@ ngx_http_mailportal_usage_ask(ngx_http_request_t *r,
         mp_cmd_init(&cmd[i]);
         mp_cmd_texts(&cmd[i], "LRANGE", key.text, "0", NULL);
         mp_cmd_number(&cmd[i], most - 1);
+
+        (void) mp_key_name(&key, MP_KEY_DAV, usage->node[i]->heartbeat.node);
+
+        mp_cmd_init(&cmd[usage->n + i]);
+        mp_cmd_texts(&cmd[usage->n + i], "GET", key.text, NULL);
     }
 
-    return ngx_http_mailportal_op(r, cmd, usage->n, NGX_HTTP_MAILPORTAL_READ,
+    return ngx_http_mailportal_op(r, cmd, n, NGX_HTTP_MAILPORTAL_READ,
                                   ngx_http_mailportal_usage_send);
 }
 
-
-/* of one command the reply is its own, of several it is an array of theirs */
 
 static ngx_int_t
 ngx_http_mailportal_usage_send(ngx_http_request_t *r, redisReply *reply)
@@ -152,9 +158,7 @@ ngx_http_mailportal_usage_send(ngx_http_request_t *r, redisReply *reply)
     mp_json_array(&json, "nodes");
 
     for (i = 0; i < usage->n; i++) {
-        ngx_http_mailportal_usage_node(&json, usage, i,
-                                       usage->n == 1 ? reply
-                                                     : reply->element[i]);
+        ngx_http_mailportal_usage_node(&json, usage, i, reply);
     }
 
     mp_json_end_array(&json);
@@ -166,10 +170,15 @@ ngx_http_mailportal_usage_send(ngx_http_request_t *r, redisReply *reply)
 
 static void
 ngx_http_mailportal_usage_node(struct mp_json *json,
-    ngx_http_mailportal_usage_t *usage, ngx_uint_t i, redisReply *list)
+    ngx_http_mailportal_usage_t *usage, ngx_uint_t i, redisReply *reply)
 {
-    size_t   points, step;
-    int64_t  every;
+    size_t         points, step;
+    int64_t        every;
+    redisReply    *list, *text;
+    struct mp_dav  dav;
+
+    list = reply->element[i];
+    text = reply->element[usage->n + i];
 
     points = ngx_max(NGX_HTTP_MAILPORTAL_USAGE_POINTS / usage->n,
                      NGX_HTTP_MAILPORTAL_USAGE_LEAST);
@@ -183,43 +192,69 @@ ngx_http_mailportal_usage_node(struct mp_json *json,
                                   (int64_t) ngx_time() - usage->hours * 3600);
     mp_json_end_array(json);
     mp_json_number(json, "left_out", every);
+
+    if (text->type == REDIS_REPLY_STRING
+        && mp_dav_parse(&dav, text->str, text->len, NULL) == MP_OK)
+    {
+        mp_dav_render(json, "radicale", &dav);
+
+    } else {
+        mp_json_null(json, "radicale");
+    }
+
     mp_json_end_object(json);
 }
 
 
 /*
- * Newest last, and the newest always.  What is no sample is left out; says
- * how many of those that were looked at.
+ * Newest last, and the newest always.  What is no sample is left out, and what
+ * is of later than a newer one: a clock was set back.  Says how many.
  */
 
 static int64_t
 ngx_http_mailportal_usage_samples(struct mp_json *json, redisReply *list,
     size_t step, int64_t since)
 {
-    size_t            i;
-    int64_t           bad;
-    redisReply       *text;
-    struct mp_sample  sample;
+    size_t             i;
+    int64_t            bad, before;
+    ngx_uint_t         n;
+    redisReply        *text;
+    struct mp_json     one[NGX_HTTP_MAILPORTAL_USAGE_POINTS];
+    struct mp_sample   sample;
 
-    if (list->type != REDIS_REPLY_ARRAY || list->elements == 0) {
+    if (list->type != REDIS_REPLY_ARRAY) {
         return 0;
     }
 
     bad = 0;
+    before = INT64_MAX;
+    n = 0;
 
-    for (i = (list->elements - 1) / step * step + step; i > 0; i -= step) {
-        text = list->element[i - step];
+    for (i = 0; i < list->elements; i += step) {
+        text = list->element[i];
 
         if (text->type != REDIS_REPLY_STRING
-            || mp_sample_parse(&sample, text->str, text->len, NULL) != MP_OK)
+            || mp_sample_parse(&sample, text->str, text->len, NULL) != MP_OK
+            || sample.at > before)
         {
             bad++;
             continue;
         }
 
-        if (sample.at >= since) {
-            mp_sample_render(json, NULL, &sample);
+        if (sample.at < since || sample.at == before) {
+            continue;
         }
+
+        before = sample.at;
+        mp_json_init(&one[n]);
+        mp_sample_render(&one[n++], NULL, &sample);
+    }
+
+    while (n > 0) {
+        n--;
+        json->ok = json->ok && one[n].ok;
+        mp_json_raw(json, NULL, one[n].bytes, one[n].len);
+        mp_json_free(&one[n]);
     }
 
     return bad;

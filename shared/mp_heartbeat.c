@@ -60,10 +60,9 @@ mp_heartbeat_index_command(struct mp_cmd *cmd, const struct mp_heartbeat *hb,
 
 
 /* The form in Redis and the form in the API are one. */
-void
-mp_heartbeat_render(struct mp_json *json, const struct mp_heartbeat *hb)
+static void
+mp_heartbeat_members(struct mp_json *json, const struct mp_heartbeat *hb)
 {
-    mp_json_object(json, NULL);
     mp_json_text(json, "component", hb->component);
     mp_json_text(json, "node", hb->node);
     mp_json_text(json, "version", hb->build);
@@ -83,6 +82,34 @@ mp_heartbeat_render(struct mp_json *json, const struct mp_heartbeat *hb)
     }
 
     mp_json_end_array(json);
+}
+
+
+void
+mp_heartbeat_render(struct mp_json *json, const struct mp_heartbeat *hb)
+{
+    mp_json_object(json, NULL);
+    mp_heartbeat_members(json, hb);
+    mp_json_end_object(json);
+}
+
+
+void
+mp_heartbeat_render_node(struct mp_json *json, const struct mp_heartbeat *hb,
+                         int64_t seen)
+{
+    char at[MP_TIME_SIZE];
+
+    mp_json_object(json, NULL);
+    mp_heartbeat_members(json, hb);
+
+    if (seen > 0) {
+        mp_time_format(at, seen);
+        mp_json_text(json, "seen_at", at);
+    } else {
+        mp_json_null(json, "seen_at");
+    }
+
     mp_json_end_object(json);
 }
 

@@ -42,7 +42,14 @@ void mp_heartbeat_index_command(struct mp_cmd *cmd,
 enum mp_status mp_heartbeat_parse(struct mp_heartbeat *hb_r, const char *json,
                                   size_t len, struct mp_error *err);
 
-/* One element of the answer of /nodes. */
+/* An object, as in Redis. */
 void mp_heartbeat_render(struct mp_json *json, const struct mp_heartbeat *hb);
+
+/*
+ * One element of the answer of /nodes: the same, and when it last spoke, by
+ * its own clock; 0: that is not known.
+ */
+void mp_heartbeat_render_node(struct mp_json *json,
+                              const struct mp_heartbeat *hb, int64_t seen);
 
 #endif

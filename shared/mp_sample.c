@@ -202,7 +202,8 @@ mp_forecast(const struct mp_point *points, size_t count, uint64_t limit,
             int64_t now)
 {
     double n = (double) count, x = 0, y = 0, xx = 0, xy = 0, yy = 0;
-    double slope, left, at;
+    const struct mp_point *last;
+    double slope, left;
 
     if (count < MP_FORECAST_POINTS
         || points[count - 1].at - points[0].at < MP_FORECAST_SPAN)
@@ -230,9 +231,11 @@ mp_forecast(const struct mp_point *points, size_t count, uint64_t limit,
         return -1;
     }
 
+    /* from what is used now: the line lies above a disk that was cleaned */
+    last = &points[count - 1];
     slope = xy / xx;
-    at = y + slope * ((double) (now - points[0].at) - x);
-    left = ((double) limit - at) / slope;
+    left = ((double) limit - (double) last->value) / slope
+         - (double) (now - last->at);
 
     if (left > MP_FORECAST_MAX) {
         return -1;

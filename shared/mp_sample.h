@@ -56,8 +56,9 @@ struct mp_point {
 };
 
 /*
- * When a line through the points (least squares) meets limit: seconds from
- * now, at most MP_FORECAST_MAX, or -1.  There is a trend when the points are
+ * When limit is met, should it go on from the last point as steeply as the
+ * line through all of them (least squares): seconds from now, at most
+ * MP_FORECAST_MAX, or -1.  There is a trend when the points are
  * MP_FORECAST_POINTS or more over MP_FORECAST_SPAN seconds, rise, and lie near
  * the line.
  */

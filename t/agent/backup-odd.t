@@ -130,32 +130,49 @@ for my $user ('mallory@demo.example', '..@demo.example') {
 	like(backup_text($t, $job), qr/nothing of that user/, 'which is said');
 }
 
-# a folder that is replaced by a link while it is read, again and again
-my $swap = collection($t, 'alice@demo.example', 'swap');
-my $other = "$root/alice\@demo.example/other";
-my $pid = fork() // die "fork: $!\n";
-if ($pid == 0) {
-	symlink $outside, $other;
-	while (1) {
-		rename $swap, "$swap.real";
-		rename $other, $swap;
-		rename $swap, $other;
-		rename "$swap.real", $swap;
-	}
+# replaced after the folder was listed, while a file before it is read
+my $swap = collection($t, 'bob@demo.example', 'swap');
+my %kind = map { my $n = $_; map { ("$_$n" => $_) }
+	qw/ folder link fifo gone / } 1 .. 12;
+for my $name (keys %kind) {
+	mkdir "$swap/$name" if $kind{$name} eq 'folder';
+	write_raw("$swap/$name", 'before') if $kind{$name} ne 'folder';
 }
-my ($leaked, @states) = ('');
-for (1 .. 15) {
-	$job = make_backup($t);
-	push @states, $job->{state};
-	my $zip = $t->write_file('swapped.zip',
-		download($t, backup_of($t, $job)->{name})->{body});
-	$leaked .= ($t->program('sh', '-c',
-		"unzip -p '$zip' | grep -aF '$secret'"))[1];
+write_raw("$swap/large.vcf", '');
+truncate "$swap/large.vcf", 256 << 20;
+my ($seen, @later) = (0);
+opendir my $dir, $swap or die "$swap: $!\n";
+for (readdir $dir) {
+	push @later, $_ if $seen && $kind{$_};
+	$seen ||= $_ eq 'large.vcf';
 }
-kill 'KILL', $pid;
-waitpid $pid, 0;
-is(scalar(grep { !/^done/ } @states), 0,
-	'a folder that comes and goes ends no backup');
-is($leaked, '', 'and a link in its place leads nowhere');
+my $id = backup_begin($t, 'bob@demo.example');
+ok($t->wait_for(sub { grep { (readlink // '') eq "$swap/large.vcf" }
+	glob '/proc/' . $t->pid('agent') . '/fd/*' }, 60),
+	'a large file is read');
+for my $path (map { "$swap/$_" } @later) {
+	my ($kind) = map { $kind{ s{.*/}{}r } } $path;
+	rmdir $path or unlink $path;
+	symlink $kind eq 'folder' ? $outside : "$outside/secret.vcf", $path
+		if $kind =~ /folder|link/;
+	POSIX::mkfifo($path, 0666) if $kind eq 'fifo';
+}
+$job = backup_end($t, $id);
+%why = map { $_->{target} => $_->{text} } @{ $job->{errors} };
+my %want = (folder => qr/was replaced/, link => qr/was replaced/,
+	fifo => qr/no plain file/, gone => qr/No such file/);
+my %met;
+for my $name (@later) {
+	my $kind = $kind{$name};
+	$met{$kind}++ if ($why{"bob\@demo.example/swap/$name"} // '')
+		=~ $want{$kind};
+}
+is($job->{failed}, scalar @later, 'what was replaced since is left out');
+is_deeply(\%met, { map { my $kind = $_; my $n = grep { $kind{$_} eq $kind }
+	@later; $n ? ($kind => $n) : () } keys %want },
+	'be it a link, a FIFO, or gone, and is named');
+$to = unpack_zip($t, download($t, backup_of($t, $job)->{name})->{body});
+($rc, $found) = $t->program('grep', '-rlF', $secret, $to);
+is($found, '', 'and a link leads nowhere');
 
 $t->done();

@@ -106,6 +106,26 @@ is($res->{status}, 200, 'what is no sample does not hurt');
 is(scalar(grep { ref ne 'HASH' } @{ $res->{json}{nodes}[0]{samples} }), 0,
 	'and is left out');
 
+$t->redis(DEL => $hours);
+$t->redis(LPUSH => $hours, ('x') x 500) for 1 .. 18;
+$t->restart('agent');
+ok($t->wait_for(sub { $t->redis(LLEN => $hours) == 365 * 24 }, 20),
+	'nor more than a year of hours');
+my $year = 365 * 86400;
+ok($t->redis(TTL => $minutes) > 0 && $t->redis(TTL => $minutes) <= 7 * 86400,
+	'those of a node that is gone go after a week');
+ok($t->redis(TTL => $hours) > 7 * 86400 && $t->redis(TTL => $hours) <= $year,
+	'and after a year');
+
+# Radicale's counts
+is($res->{json}{nodes}[0]{radicale}{calendars}, 0,
+	'the collections of Radicale are beside it');
+for my $bad ('[]', '{"collections":-1}', 'x') {
+	$t->redis(SET => "mp:{dav}:$node", $bad);
+	is(usage('?hours=1')->{json}{nodes}[0]{radicale}, undef,
+		"$bad is no count");
+}
+
 # one that is not there
 ok($t->wait_for(sub { problems() =~ m!disk gone \(/nonexistent\) does not! },
 	20), 'a disk that is not there is named');
@@ -114,7 +134,7 @@ ok($t->wait_for(sub { problems() eq '' }, 20), 'without it all is well');
 
 # one that hangs
 SKIP: {
-	skip 'no FUSE here', 5 unless -w '/dev/fuse';
+	skip 'no FUSE here', 8 unless -w '/dev/fuse';
 
 	$fuse = fork() // die "fork: $!\n";
 	if ($fuse == 0) {
@@ -131,6 +151,13 @@ SKIP: {
 	ok($t->wait_for(sub { latest()->{at} gt $before
 		&& disk('root')->{answers} && !disk('above')->{answers} }, 30),
 		'and the others are sampled all the same');
+
+	ok($t->stop('agent'), 'the agent can be stopped all the same');
+	ok($t->start('agent'), 'and started');
+	$before = latest()->{at};
+	ok($t->wait_for(sub { latest()->{at} gt $before
+		&& disk('root')->{answers} && !disk('above')->{answers} }, 30),
+		'and samples what answers');
 
 	kill 'CONT', $fuse;
 	ok($t->wait_for(sub { disk('above')->{answers} && problems() eq '' }, 30),

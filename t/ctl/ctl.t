@@ -432,6 +432,7 @@ unlike($nodes->{out}, qr/[^\x20-\x7e\n]/, 'nothing of it is a control character'
 my %node = map { $_->{node} => $_ } @{ json_of(ctl('nodes', '--json'))->{nodes} };
 is($node{mx1}{settings}, 42, 'JSON has the version in force');
 ok($node{gone}{stale}, 'a silent node is stale');
+is($node{gone}{seen_at}, '2023-11-14T22:13:20Z', 'with when it last spoke');
 
 my $versions = ctl('versions');
 is($versions->{rc}, 0, 'versions works');

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "mp_backup.h"
+#include "mp_dav.h"
 #include "mp_sample.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -65,11 +66,31 @@ try_backup(const char *bytes, size_t size)
 }
 
 
+static void
+try_dav(const char *bytes, size_t size)
+{
+    struct mp_dav dav, again;
+    struct mp_json json;
+
+    if (mp_dav_parse(&dav, bytes, size, NULL) != MP_OK) {
+        return;
+    }
+
+    mp_json_init(&json);
+    mp_dav_render(&json, NULL, &dav);
+    must(json.ok);
+    must(mp_dav_parse(&again, json.bytes, json.len, NULL) == MP_OK);
+    must(memcmp(&dav, &again, sizeof(dav)) == 0);
+    mp_json_free(&json);
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     try_sample((const char *) data, size);
     try_backup((const char *) data, size);
+    try_dav((const char *) data, size);
 
     return 0;
 }

@@ -58,6 +58,8 @@ $t->redis('HSET', 'mp:{hb}:index', 'milter:month', time() - 29 * 86400);
 $t->redis('HSET', 'mp:{hb}:index', 'milter:old', time() - 31 * 86400);
 heartbeat('milter', 'clock');
 $t->redis('HSET', 'mp:{hb}:index', 'milter:clock', 1700000000);
+heartbeat('milter', 'unseen');
+$t->redis('HSET', 'mp:{hb}:index', 'milter:unseen', 'never');
 $t->redis('HSET', 'mp:{hb}:index', map { ("milter:old$_", $_) } 1 .. 1000);
 $t->redis('SET', 'mp:{hb}:milter:odd', '{"component":"milter"}');
 $t->redis('HSET', 'mp:{hb}:index', 'milter:odd', time());
@@ -80,6 +82,12 @@ is(node($res, 'milter', 'gone')->{stale}, JSON::PP::true,
 is(node($res, 'milter', 'gone')->{problems}[0],
 	'no heartbeat since ' . strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $hour),
 	'and says since when');
+is(node($res, 'milter', 'gone')->{seen_at},
+	strftime('%Y-%m-%dT%H:%M:%SZ', gmtime $hour), 'also as a time');
+like(node($res, 'milter', 'mx1')->{seen_at}, qr/^\d{4}-.*Z$/,
+	'as does one that is alive');
+is(node($res, 'milter', 'unseen')->{seen_at}, undef,
+	'without a time it is not known');
 is(node($res, 'milter', 'month')->{stale}, JSON::PP::true,
 	'so is one that was seen within a month');
 is(join(' ', grep { /^old/ } map { $_->{node} } @{ $res->{json}{nodes} }), '',
@@ -123,6 +131,13 @@ $t->redis('SET', "mp:{usage}:t:$_",
 	Test::Mailportal::json()->encode(\%total)) for qw/ mb1 mx1 /;
 $t->redis('SET', 'mp:{usage}:t:mb2', '{"mailboxes":"10\n"}');
 
+my %dav = (collections => 9, addressbooks => 5, calendars => 3,
+	at => '2026-01-31T12:00:00Z');
+heartbeat('agent', $_) for qw/ dav1 dav2 /;
+$t->redis('SET', "mp:{dav}:$_", Test::Mailportal::json()->encode(\%dav))
+	for qw/ dav1 mx1 /;
+$t->redis('SET', 'mp:{dav}:dav2', '{"collections":-1}');
+
 # mb1 has taken what there is, mb2 has one in its hands and two before it,
 # and a queue remembers who is gone
 
@@ -159,6 +174,11 @@ is($value{"mailportal_${_}{node=\"mb1\"}"}, $want{$_},
 	"what a node has seen of its mailboxes: $_") for sort keys %want;
 is(scalar(grep { /^mailportal_(?:mailbox|sieve)/ && !/mb1/ } keys %value), 0,
 	'and nothing of others, or that is none');
+is_deeply({ map { /^mailportal_(radicale_collections|addressbooks|calendars)
+	\{node="(.*)"\}$/x ? ("$1 $2" => $value{$_}) : () } keys %value },
+	{ 'radicale_collections dav1' => 9, 'addressbooks dav1' => 5,
+		'calendars dav1' => 3 },
+	'what an agent has counted of Radicale, and nothing that is none');
 is_deeply({ map { /^mailportal_jobs_waiting\{(.*)\}$/ ? ($1 => $value{$_})
 	: () } keys %value }, { 'component="dovecot",node="mb1"' => 0,
 	'component="dovecot",node="mb2"' => 3 },

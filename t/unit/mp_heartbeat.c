@@ -114,6 +114,28 @@ a_lag_below_zero_is_none(void **state)
 
 
 static void
+a_node_says_when_it_was_seen(void **state)
+{
+    struct mp_heartbeat hb = sample(), read;
+    struct mp_json json;
+
+    (void) state;
+    mp_json_init(&json);
+    mp_heartbeat_render_node(&json, &hb, 1700000000);
+    assert_non_null(
+        strstr(json.bytes, "\"seen_at\":\"2023-11-14T22:13:20Z\""));
+    assert_int_equal(mp_heartbeat_parse(&read, json.bytes, json.len, NULL),
+                     MP_OK);
+    mp_json_free(&json);
+
+    mp_json_init(&json);
+    mp_heartbeat_render_node(&json, &hb, 0);
+    assert_non_null(strstr(json.bytes, "\"seen_at\":null"));
+    mp_json_free(&json);
+}
+
+
+static void
 the_index_gets_the_second(void **state)
 {
     struct mp_heartbeat hb = sample();
@@ -282,6 +304,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_written_is_read_again),
         cmocka_unit_test(a_lag_below_zero_is_none),
+        cmocka_unit_test(a_node_says_when_it_was_seen),
         cmocka_unit_test(the_index_gets_the_second),
         cmocka_unit_test(fields_of_a_later_version_are_passed_over),
         cmocka_unit_test(a_node_that_has_nothing_in_force_is_read),

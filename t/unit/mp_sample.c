@@ -137,6 +137,15 @@ sees_when_a_disk_is_full(void **state)
     /* over the limit already */
     assert_int_equal(mp_forecast(point, 48, 10 * GIB, now), 0);
 
+    /* somebody has cleaned it: it is not full, whatever the line says */
+    point[47].value = GIB;
+    left = mp_forecast(point, 48, 40 * GIB, now);
+    assert_in_range(left, 39 * HOUR, 60 * HOUR);
+
+    /* and what is left grows shorter until the next point */
+    assert_int_equal(mp_forecast(point, 48, 40 * GIB, now + HOUR),
+                     left - HOUR);
+
     /* not within a year */
     assert_int_equal(mp_forecast(point, 48, 100000 * GIB, now), -1);
 }

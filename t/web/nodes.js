@@ -35,6 +35,7 @@ run(async (portal) => {
   await shows(row('mx9').getByText('Redis does not answer'),
     'with its problem in words');
   await shows(row('mx9').getByText('behind'), 'and as behind');
+  await shows(row('mx9').getByText('2 h ago'), 'and when it was last seen');
 
   const header = page.getByRole('columnheader', { name: 'Settings' });
 
@@ -58,6 +59,6 @@ function sick() {
 
   redis('SET', 'mp:{hb}:milter:mx9', hb, 'EX', '60');
   redis('HSET', 'mp:{hb}:index', 'milter:mx9', String(
-    Math.floor(Date.now() / 1000),
+    Math.floor(Date.now() / 1000) - 7200,
   ));
 }

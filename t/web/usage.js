@@ -17,6 +17,7 @@ run(async (portal) => {
   await disks(page, api);
   await gone(page);
   await table(page, api);
+  await gap(page);
   await ranges(page);
   await themes(portal);
 });
@@ -100,6 +101,10 @@ async function gone(page) {
   await shows(where.getByText('full in 5 days'),
     'when its disk is full by the trend');
   await shows(where.getByText('nearly full'), 'and that it nearly is');
+  await shows(where.getByText(/^1 address book, 4 calendars counted /),
+    'what Radicale has there');
+  await shows(here(page).getByText(/^0 address books, 0 calendars /),
+    'and where nobody has used it');
   is(await here(page).getByText('does not answer.').count(), 0,
     'this one is not');
 }
@@ -115,6 +120,28 @@ async function table(page, api) {
 
   is(await rows.count(), samples.length, 'the numbers are in a table');
   like(await rows.first().innerText(), /96 %/, 'of the disk, too');
+}
+
+/* Eight days of a month in which nothing was sampled. */
+async function gap(page) {
+  await page.getByRole('link', { name: '30 days' }).click();
+
+  const over = here(page).locator('.u-over').first();
+  const legend = here(page).locator('.curve-legend').first();
+  const said = async (hours) => {
+    const { width, height } = await over.boundingBox();
+
+    await over.hover({ position: {
+      x: width * (720 - hours) / 720, y: height / 2,
+    } });
+    return legend.innerText();
+  };
+
+  ok(await until(async () => /^1 minute \d/.test(await said(600))),
+    'what was sampled can be read');
+  ok(await until(async () => /^1 minute –/.test(await said(480))),
+    'where nothing was sampled there is nothing');
+  await page.mouse.move(0, 0);
 }
 
 async function ranges(page) {

@@ -46,7 +46,7 @@ sub old {
 		disks => [{ %$disk, %disk }] });
 }
 
-$t->redis(RPUSH => "mp:{ts}:h:$node", map { old($node, $_) } 1 .. 2000);
+$t->redis(RPUSH => "mp:{ts}:h:$node", map { old($node, $_) } 1 .. 300, 500 .. 2000);
 
 # a server that was seen an hour ago
 $t->redis(HSET => 'mp:{hb}:index', 'agent:mx2', $now - 3600);
@@ -54,6 +54,9 @@ $t->redis(RPUSH => 'mp:{ts}:m:mx2', map { old('mx2', $_,
 	used => int($disk->{bytes} * 0.96),
 	free => int($disk->{bytes} * 0.04),
 	full_secs => 5 * 86400) } 1 .. 3);
+
+$t->redis(SET => 'mp:{dav}:mx2', json()->encode({ collections => 6,
+	addressbooks => 1, calendars => 4, at => $sample->{at} }));
 
 browse($t, 'usage.js');
 

@@ -2,7 +2,9 @@
 
 import { html } from '../vendor/preact.js';
 import { followsLists, useNodes } from '../nodes.js';
-import { plural, showCount, showMsecs } from '../text.js';
+import {
+  plural, showAgo, showCount, showMsecs, showTime,
+} from '../text.js';
 import { compareIds } from '../ui/force.js';
 import { Badge, Loaded, Notice } from '../ui/notice.js';
 import { PageHead } from '../ui/page.js';
@@ -109,6 +111,14 @@ const columnsOf = (newest) => [
     kind: 'number',
     sort: (row) => row.lag_ms,
     cell: (row) => showMsecs(row.lag_ms),
+  },
+  {
+    id: 'seen',
+    label: 'Seen',
+    sort: (row) => row.seen_at || '',
+    cell: ({ seen_at: at }) => (at
+      ? html`<time datetime=${at} title=${showTime(at)}>${showAgo(at)}</time>`
+      : html`<span class="muted">–</span>`),
   },
   {
     id: 'state',

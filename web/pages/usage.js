@@ -3,7 +3,9 @@
 import { html } from '../vendor/preact.js';
 import { useResource } from '../hooks.js';
 import { href } from '../router.js';
-import { showAgo, showBytes, showScore } from '../text.js';
+import {
+  plural, showAgo, showBytes, showScore, showTime,
+} from '../text.js';
 import { Loaded, Notice } from '../ui/notice.js';
 import { PageHead } from '../ui/page.js';
 import { Curve } from '../ui/curve.js';
@@ -59,7 +61,7 @@ const EMPTY = html`
   <p><strong>No agent has reported yet.</strong></p>
   <p>mailportal-agent samples the server that it runs on.</p>`;
 
-function Node({ node: { node, stale, samples } }) {
+function Node({ node: { node, stale, samples, radicale } }) {
   const last = samples[samples.length - 1];
 
   return html`
@@ -72,7 +74,17 @@ function Node({ node: { node, stale, samples } }) {
       ${last
         ? html`<${Samples} samples=${samples} last=${last} />`
         : html`<p class="muted">Nothing was sampled in this time.</p>`}
+      ${radicale && html`<${Radicale} found=${radicale} />`}
     </section>`;
+}
+
+function Radicale({ found: { addressbooks, calendars, at } }) {
+  return html`
+    <h3>Radicale</h3>
+    <p>${plural(addressbooks, 'address book')},${' '}
+      ${plural(calendars, 'calendar')}${' '}
+      <span class="muted small">counted <time datetime=${at}
+        title=${showTime(at)}>${showAgo(at)}</time></span></p>`;
 }
 
 const momentOf = ({ at }) => Math.round(new Date(at).getTime() / 1000);
