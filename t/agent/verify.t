@@ -7,7 +7,9 @@ use strict;
 
 use lib 't/lib';
 
+use Digest::SHA ();
 use Test::More;
+use Time::HiRes qw/ sleep /;
 use Test::Mailportal qw/ json /;
 use Test::Mailportal::Sink;
 
@@ -80,8 +82,19 @@ ok($t->wait_for(sub { sender('good@elsewhere.example') =~ /^250/ }, 60),
 like(sender('bad@elsewhere.example'), qr/^550/,
 	'the first one is refused still: it is in the cache');
 
+# what a clear, and nothing else, may change
+sub cache_is {
+	return join ' ', (stat $cache)[1, 2, 4, 5, 7, 9, 10],
+		Digest::SHA::sha256_hex($t->read_file($cache));
+}
+
 # counted
+my $was = $t->wait_for(sub { my $now = cache_is();
+	sleep 0.2; $now eq cache_is() && $now }, 20);
 $job = job('?dry_run=1');
+is(cache_is(), $was, 'a dry run does not touch the cache');
+is(join(' ', glob $t->dir() . '/data/agent/verify-copy*'), '',
+	'and leaves no copy of it');
 is($job->{state}, 'done', 'a dry run counts');
 like(steps($job), qr/2 addresses: 1 good, 1 bad/, 'the good and the bad ones')
 	or diag(json()->encode($job));
@@ -105,15 +118,22 @@ ok(-e $cache, 'and there is a new one');
 my @pid = map {
 	my $pid = fork() // die;
 	if ($pid == 0) {
+		open my $fh, '>', $t->dir() . "/replies$_" or POSIX::_exit(1);
 		for my $i (1 .. 12) {
-			eval { sender("x$_-$i\@elsewhere.example") };
+			print {$fh} eval { sender("x$_-$i\@elsewhere.example")
+				} // $@, "\n";
 		}
+		close $fh;
 		POSIX::_exit(0);
 	}
 	$pid;
 } 1 .. 2;
 is(job('')->{state}, 'done', 'a clear while verify(8) is busy') for 1 .. 3;
 waitpid $_, 0 for @pid;
+my @replies = map { split /\n/, $t->read_file("replies$_") } 1, 2;
+is(scalar @replies, 24, 'each sender was answered');
+is(join("\n", grep { !/^250 |^450 4\.1\.7 / } @replies), '',
+	'taken, or asked to wait while somebody is asked');
 ok($t->wait_for(sub { sender('last@elsewhere.example') =~ /^250/ }, 60),
 	'then addresses are verified as before');
 unlike($t->read_file('log/mail.log'),
