@@ -36,6 +36,12 @@ my @rules = (
 			atol|atoll|atof|gets|getenv|secure_getenv|strtok|tmpnam|
 			mktemp|redisReconnect|redisAsyncConnectWithCallback|
 			alloca|setjmp|longjmp)\s*\(/x],
+	['a program is executed only by mpa_spawn(), and by no shell',
+		$c, qr!^agent/mpa_spawn\.c$!, 'code',
+		qr/\b(posix_spawnp?|exec(l|lp|le|v|vp|ve|vpe)|fexecve)\s*\(/],
+	['no shell is named', $c, undef, 'strings', qr!"([^"]*/)?(ba|da)?sh"!],
+	['a process is forked only where the helper is',
+		$c, qr!^agent/mpa_helper\.c$!, 'code', qr/\bv?fork\s*\(/],
 	['a command of Redis has a literal for its format',
 		$c, undef, 'strings',
 		qr/\bredis(Async|Append|Format|vFormat)?Command\s*\(

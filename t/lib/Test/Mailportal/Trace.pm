@@ -21,6 +21,9 @@ sub new {
 		open STDIN, '<', '/dev/null';
 		open STDOUT, '>>', $out;
 		open STDERR, '>&', \*STDOUT;
+		# which is a tracer itself, and there can be but one
+		$ENV{ASAN_OPTIONS} = ($ENV{ASAN_OPTIONS} // '')
+			. ':detect_leaks=0';
 		exec 'strace', '-ff', '-y', '-s', '4096', '-o',
 			"$self->{dir}/t", @cmd or POSIX::_exit(127);
 	}
