@@ -124,7 +124,7 @@ async function hostile(page, rows, find) {
 
 async function states(page, rows, find) {
   await find('no-such@none.example');
-  await shows(page.getByText('No message is like that'),
+  await shows(page.getByText('No message matches'),
     'nothing found is said');
   await shows(page.getByRole('link', { name: 'Search the log of Postfix' }),
     'and where to look then');
@@ -170,6 +170,8 @@ async function narrow(page) {
   for (const summary of (await page.locator('.message summary').all())
     .slice(0, 3)) {
     await summary.click();
+    await page.locator('.story details:not([open])').first()
+      .locator('summary').click();
   }
   is(await overflow(page), 0, 'nothing to scroll sideways on a small screen');
 }

@@ -90,8 +90,8 @@ const COLUMNS = [
     id: 'counts',
     label: 'Done',
     kind: 'text',
-    cell: (row) => (row.total > 0 ? countsOf(row)
-      : html`<span class="muted">–</span>`),
+    cell: (row) => (row.total > 0 && countsOf(row))
+      || html`<span class="muted">–</span>`,
   },
   { id: 'who', label: 'Who', kind: 'text', cell: (row) => whoOf(row) },
   {

@@ -4,6 +4,7 @@ import { html, useEffect, useRef, useState } from '../vendor/preact.js';
 import { withQuery } from '../api.js';
 import { useDelayed, useResource } from '../hooks.js';
 import { go, href } from '../router.js';
+import { sheet } from '../sheet.js';
 import { Field } from '../ui/field.js';
 import { Switch } from '../ui/inputs.js';
 import { Loaded } from '../ui/notice.js';
@@ -13,6 +14,8 @@ import { useAgents } from './agent-cards.js';
 import { Followed } from './log-follow.js';
 import { Lines } from './log-lines.js';
 import { LogTrouble } from './log-trouble.js';
+
+await sheet('logs.css');
 
 const SERVICES = { __proto__: null, postfix: 'Postfix', dovecot: 'Dovecot' };
 const SEVERITIES = ['info', 'warning', 'error', 'fatal'];
@@ -107,8 +110,8 @@ function Download({ service, path, filter }) {
         href=${`/api/v1${withQuery(path, {
           ...filter, format: 'text', limit: KEPT,
         })}`}>Download ${some ? 'all that match' : 'all lines'}</a>
-      <span class="muted small">As in the file, as they are now: 10,000 at
-        most.</span>
+      <span class="muted small">As they are in the file, up to now;
+        10,000 at most.</span>
     </div>`;
 }
 

@@ -4,6 +4,7 @@ import { html, useEffect, useState } from '../vendor/preact.js';
 import { withQuery } from '../api.js';
 import { useResource } from '../hooks.js';
 import { go, href } from '../router.js';
+import { sheet } from '../sheet.js';
 import { showTime } from '../text.js';
 import { Field } from '../ui/field.js';
 import { Badge, Loaded } from '../ui/notice.js';
@@ -12,6 +13,8 @@ import { Pager } from '../ui/table.js';
 import { LogTrouble } from './log-trouble.js';
 import { Story } from './trace-story.js';
 import { isOutcome, judgeOf, outcomeOf, outcomes } from './trace-words.js';
+
+await sheet('logs.css');
 
 const LIMIT = 50;
 const EVERY_MSECS = 10000;
@@ -113,7 +116,7 @@ function Nothing({ q, outcome }) {
       <p>Each one is here a moment after Postfix has written of it.</p>`;
   }
   return html`
-    <p><strong>No message is like that${q && html`: “${q}”`}.</strong></p>
+    <p><strong>No message matches${q ? html` “${q}”` : ''}.</strong></p>
     <p>Only those of the last days are kept. ${q && html`
       <a href=${href('logs/postfix', { q })}>Search the log of Postfix</a>
       ${outcome && ' or '}`}

@@ -4,6 +4,7 @@
  */
 
 import { html, useEffect, useRef, useState } from '../vendor/preact.js';
+import { sheet } from '../sheet.js';
 import { showTime } from '../text.js';
 
 const HEIGHT = 200;
@@ -19,11 +20,7 @@ let loading = null;
 /* The library and its sheet, when the first curve is shown. */
 function load() {
   if (loading === null) {
-    const sheet = document.createElement('link');
-
-    sheet.rel = 'stylesheet';
-    sheet.href = 'vendor/uplot.css';
-    document.head.append(sheet);
+    sheet('vendor/uplot.css');
     loading = import('../vendor/uplot.js').then((module) => module.default);
     loading.catch(() => { loading = null; });
   }
