@@ -48,10 +48,15 @@ my %files = map { $_ => 1 } files();
 ok($files{$_}, "$_ is installed") for (
 	'/usr/lib/nginx/modules/ngx_http_mailportal_module.so',
 	'/usr/sbin/mailportal-milter',
+	'/usr/sbin/mailportal-agent',
 	'/usr/sbin/mailportal-ctl',
 	'/usr/lib/dovecot/mailportal-worker',
 	'/usr/lib/dovecot/mailportal-lane',
 	'/usr/lib/dovecot/modules/doveadm/lib20_doveadm_mailportal_plugin.so',
+	'/usr/lib/systemd/system/mailportal-agent.service',
+	'/usr/lib/systemd/system/mailportal-milter.service',
+	'/usr/lib/sysusers.d/mailportal.conf',
+	'/usr/lib/tmpfiles.d/mailportal.conf',
 	'/usr/share/mailportal/web/index.html',
 	'/usr/share/mailportal/conf/redis/users.acl',
 	'/usr/share/man/man8/mailportal-milter.8',
@@ -60,16 +65,44 @@ ok($files{$_}, "$_ is installed") for (
 	'/usr/share/man/man5/mailportal-worker.conf.5',
 );
 
-ok(-x "$root/usr/sbin/mailportal-ctl", 'a program can be executed');
-# what Dovecot gets is copied as it is
+ok(-x "$root/usr/sbin/$_", "$_ can be executed")
+	for qw/ mailportal-milter mailportal-agent mailportal-ctl /;
 
-sub installed { return slurp("$root/usr/share/mailportal/conf/dovecot/$_[0]"); }
+# what is copied into /etc as it is
 
-for my $file ('90-mailportal.conf', 'worker.conf') {
+sub installed { return slurp("$root/usr/share/mailportal/conf/$_[0]"); }
+
+for my $file (qw! agent.conf milter.conf nginx/mailportal.conf
+	dovecot/90-mailportal.conf dovecot/worker.conf !)
+{
 	unlike(installed($file), qr/\@[A-Z_]+\@/, "$file has no placeholder");
 }
-like(installed('90-mailportal.conf'), qr! /usr/lib/dovecot/mailportal-worker !,
+like(installed('dovecot/90-mailportal.conf'),
+	qr! /usr/lib/dovecot/mailportal-worker !,
 	'it names the worker by where it was put');
+
+# what systemd says of its units; those that they stand beside are not ours
+
+SKIP: {
+	skip('systemd is not installed', 4)
+		if system('systemd-analyze --version > /dev/null 2>&1') != 0
+		&& !$ENV{CI};
+
+	my $units = "$root/usr/lib/systemd/system";
+
+	for my $name (qw/ agent milter /) {
+		my $unit = "$units/mailportal-$name.service";
+		my ($program) = slurp($unit) =~ m!^ExecStart=(\S+)!m;
+		my $text = slurp($unit) =~ s!^(ExecStart=)!$1$root!mr;
+
+		ok(-x "$root$program", "the unit of the $name starts what is there");
+		open my $fh, '>', "$dir/mailportal-$name.service" or die $!;
+		print $fh $text;
+		close $fh;
+		is(qx(systemd-analyze verify --man=no $dir/mailportal-$name.service 2>&1),
+			'', 'and systemd has nothing to say against it');
+	}
+}
 
 is(scalar(grep { m!^/etc/! } keys %files), 0, 'nothing is put into /etc');
 
