@@ -41,6 +41,7 @@ typedef struct {
 } ngx_http_mailportal_sample_t;
 
 
+static ngx_int_t ngx_http_mailportal_metrics_ask(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mailportal_metrics_read(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mailportal_metrics_send(ngx_http_request_t *r,
     ngx_array_t *nodes);
@@ -66,6 +67,7 @@ static ngx_int_t ngx_http_mailportal_metrics_total(uint64_t *value,
     ngx_http_mailportal_node_t *node);
 static u_char *ngx_http_mailportal_metrics_waiting(u_char *p, u_char *last,
     ngx_array_t *nodes, ngx_array_t *waiting);
+static u_char *ngx_http_mailportal_metrics_jobs(u_char *p, u_char *last);
 static ngx_uint_t ngx_http_mailportal_metrics_knows(ngx_array_t *nodes,
     ngx_http_mailportal_waiting_t *waiting);
 
@@ -156,6 +158,13 @@ ngx_http_mailportal_metrics_get(ngx_http_request_t *r)
         return NGX_HTTP_NOT_ALLOWED;
     }
 
+    return ngx_http_mailportal_tally_read(r, ngx_http_mailportal_metrics_ask);
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_metrics_ask(ngx_http_request_t *r)
+{
     return ngx_http_mailportal_waiting_read(r,
                                           ngx_http_mailportal_metrics_read);
 }
@@ -183,7 +192,8 @@ ngx_http_mailportal_metrics_send(ngx_http_request_t *r, ngx_array_t *nodes)
         return NGX_ERROR;
     }
 
-    lines = 72 + (nodes ? nodes->nelts : 0) * 18 + samples->nelts * 2
+    lines = 72 + MP_ACTION_COUNT * (MP_JOB_CANCELLED + 1)
+            + (nodes ? nodes->nelts : 0) * 18 + samples->nelts * 2
             + waiting->nelts;
 
     text = ngx_palloc(r->pool, lines * NGX_HTTP_MAILPORTAL_SAMPLE);
@@ -200,6 +210,7 @@ ngx_http_mailportal_metrics_send(ngx_http_request_t *r, ngx_array_t *nodes)
         p = ngx_http_mailportal_metrics_builds(p, last, nodes);
         p = ngx_http_mailportal_metrics_totals(p, last, nodes);
         p = ngx_http_mailportal_metrics_waiting(p, last, nodes, waiting);
+        p = ngx_http_mailportal_metrics_jobs(p, last);
         p = ngx_http_mailportal_metrics_counters(p, last, samples);
     }
 
@@ -494,6 +505,38 @@ ngx_http_mailportal_metrics_waiting(u_char *p, u_char *last,
             p = ngx_slprintf(p, last, "mailportal_jobs_waiting{"
                              "component=\"%s\",node=\"%s\"} %L\n",
                              w[i].executor, w[i].node, w[i].jobs);
+        }
+    }
+
+    return p;
+}
+
+
+/* all states of all actions: a series that comes and goes alarms nobody */
+
+static u_char *
+ngx_http_mailportal_metrics_jobs(u_char *p, u_char *last)
+{
+    ngx_uint_t                           i, state;
+    const ngx_http_mailportal_counts_t  *counts;
+
+    counts = ngx_http_mailportal_tally();
+
+    if (!counts->good) {
+        return p;
+    }
+
+    p = ngx_slprintf(p, last, "# TYPE mailportal_jobs gauge\n"
+                     "# HELP mailportal_jobs Jobs of the newest %d, by action "
+                     "and state.\n", MP_JOB_INDEX_MAX);
+
+    for (i = 0; i < MP_ACTION_COUNT; i++) {
+        for (state = 0; state <= MP_JOB_CANCELLED; state++) {
+            p = ngx_slprintf(p, last, "mailportal_jobs{action=\"%s\","
+                             "state=\"%s\"} %ui\n",
+                             mp_action_table[i].name,
+                             mp_job_state_name((enum mp_job_state) state),
+                             counts->jobs[i][state]);
         }
     }
 

@@ -11,7 +11,9 @@
 
 
 #include "ngx_http_mailportal.h"
+#include "mp_action.h"
 #include "mp_heartbeat.h"
+#include "mp_progress.h"
 
 
 #define NGX_HTTP_MAILPORTAL_NODES_MAX   500
@@ -36,6 +38,13 @@ typedef struct {
 } ngx_http_mailportal_waiting_t;
 
 
+/* the newest jobs; good: Redis has told */
+typedef struct {
+    ngx_uint_t            good;
+    ngx_uint_t            jobs[MP_ACTION_COUNT][MP_JOB_CANCELLED + 1];
+} ngx_http_mailportal_counts_t;
+
+
 /* nodes is NULL when Redis does not answer */
 typedef ngx_int_t (*ngx_http_mailportal_nodes_pt)(ngx_http_request_t *r,
     ngx_array_t *nodes);
@@ -52,6 +61,14 @@ ngx_int_t ngx_http_mailportal_nodes_read(ngx_http_request_t *r,
 /* waiting.c: sets ctx->data to an array of _waiting_t, then calls next */
 ngx_int_t ngx_http_mailportal_waiting_read(ngx_http_request_t *r,
     ngx_http_mailportal_handler_pt next);
+
+/*
+ * tally.c: counts the jobs of the index, then calls next, with ctx->data as it
+ * was before.  What it has counted is lent until the next time.
+ */
+ngx_int_t ngx_http_mailportal_tally_read(ngx_http_request_t *r,
+    ngx_http_mailportal_handler_pt next);
+const ngx_http_mailportal_counts_t *ngx_http_mailportal_tally(void);
 
 
 #endif /* _NGX_HTTP_MAILPORTAL_NODES_H_INCLUDED_ */

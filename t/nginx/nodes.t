@@ -10,6 +10,7 @@ use Test::More;
 
 use lib 't/lib';
 use Test::Mailportal;
+use Test::Mailportal::Jobs;
 
 my $t = Test::Mailportal->new();
 my %master = (role => 'MasterAdmin');
@@ -187,9 +188,57 @@ $t->redis('SET', 'mp:{jobs}:agent', 'no queue');
 like($t->http(GET => '/metrics')->{body}, qr/^mailportal_jobs_waiting\{.* 3$/m,
 	'a queue that is none hides no other');
 $t->redis('DEL', 'mp:{jobs}:agent');
+jobs_by_state();
 unlike($res->{body}, qr/bad name|_text_|_minus_/, 'what is no counter is not');
 is($t->http(POST => '/metrics', body => '')->{status}, 405,
 	'metrics are only read');
+
+
+# The newest jobs by action and state.  What has ended is read once by each of
+# the workers: that is seen by taking its record away.
+
+sub jobs_by_state {
+	my $jobs = Test::Mailportal::Jobs->new($t);
+	my %count = (queued => 0, running => 1, done => 30, failed => 2,
+		'done-with-failures' => 1, cancelled => 1);
+	my @done;
+	my $is = sub {
+		my ($action, %want) = @_;
+		my %is;
+
+		/^mailportal_jobs\{action="\Q$action\E",state="([a-z-]+)"\} (\d+)$/
+			and $is{$1} = $2
+			for split /\n/, $t->http(GET => '/metrics')->{body};
+		return is_deeply(\%is, { (map { $_ => 0 } keys %count), %want },
+			"$action by state");
+	};
+
+	$is->($_) for 'quota-recalc', 'mailer-test';
+
+	for my $state (sort keys %count) {
+		for (1 .. $count{$state}) {
+			my $id = $jobs->make('quota-recalc', "$state$_.example");
+			push @done, $id if $state eq 'done';
+			$jobs->cancel($id) if $state eq 'cancelled';
+			$jobs->progress($id, $_, state => $state)
+				for qw/ mb1 mb2 mb3 /;
+		}
+	}
+	my $id = $jobs->make('index-rebuild', 'x.example');
+	$is->('quota-recalc', %count);
+	$is->('index-rebuild', queued => 1);
+	$jobs->progress($id, 'mb1', state => 'running');
+	$is->('index-rebuild', running => 1);
+
+	my $read = sub { my ($n) = $t->redis('INFO', 'commandstats')
+		=~ /^cmdstat_hscan:calls=(\d+)/m; $n // 0 };
+	$t->http(GET => '/metrics') for 1 .. 20;
+	my $before = $read->();
+	$is->('quota-recalc', %count);
+	cmp_ok($read->() - $before, '<', @done,
+		'what has ended is not read again');
+	return;
+}
 
 
 # The rules of the text form: TYPE before its samples, each family in one
