@@ -72,4 +72,7 @@ enum mp_status mpa_secret_open(const struct mpa *agent, struct mp_redis *redis,
                                const char *ref, char *text_r,
                                struct mp_error *err);
 
+/* Whether our key can be read and is one; err has the field. */
+enum mp_status mpa_secret_check(const struct mpa *agent, struct mp_error *err);
+
 #endif

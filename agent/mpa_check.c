@@ -1,16 +1,21 @@
 #include "mpa_check.h"
 
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sysexits.h>
 #include <unistd.h>
 
+#include "mpa_disk.h"
+#include "mpa_user.h"
+
+#define MPA_CHECK_MSECS 2000
+
 
 static unsigned int
-mpa_check_folder(const char *name, const char *path, const struct passwd *user)
+mpa_check_folder(const char *name, const char *path,
+                 const struct mpa_config *config, const struct mpa_user *user)
 {
     struct stat st;
 
@@ -20,7 +25,7 @@ mpa_check_folder(const char *name, const char *path, const struct passwd *user)
 
     if (stat(path, &st) != 0) {
         (void) printf("%s: %s: %s; make it: install -d -o %s -m 0750 %s\n",
-                      name, path, strerror(errno), user->pw_name, path);
+                      name, path, strerror(errno), config->user, path);
         return 1;
     }
 
@@ -29,9 +34,9 @@ mpa_check_folder(const char *name, const char *path, const struct passwd *user)
         return 1;
     }
 
-    if (st.st_uid != user->pw_uid) {
+    if (st.st_uid != user->uid) {
         (void) printf("%s: %s is not owned by %s: chown %s %s\n", name, path,
-                      user->pw_name, user->pw_name, path);
+                      config->user, config->user, path);
         return 1;
     }
 
@@ -52,6 +57,70 @@ mpa_check_file(const char *name, const char *path)
     (void) printf("%s: %s: %s\n", name, path, strerror(errno));
 
     return 1;
+}
+
+
+static unsigned int
+mpa_check_log(const char *name, const char *path)
+{
+    struct stat st;
+
+    if (path[0] == '\0' || stat(path, &st) != 0 || S_ISREG(st.st_mode)) {
+        return mpa_check_file(name, path);
+    }
+
+    (void) printf("%s: %s is no plain file\n", name, path);
+
+    return 1;
+}
+
+
+static unsigned int
+mpa_check_told(const struct mp_error *err)
+{
+    (void) printf("%s: %s\n", err->field, err->text);
+
+    return 1;
+}
+
+
+/* Also those that are not there: they would be shown as hanging. */
+static unsigned int
+mpa_check_disks(const struct mpa_config *config)
+{
+    struct mpa_disks *disks;
+    struct mp_sample sample;
+    struct mp_error err;
+    unsigned int wrong = 0;
+
+    if (mpa_disks_start(&disks, config->disks, &err) != MP_OK) {
+        return mpa_check_told(&err);
+    }
+
+    memset(&sample, 0, sizeof(sample));
+    mpa_disks_sample(disks, &sample, MPA_CHECK_MSECS);
+
+    for (unsigned int i = 0; i < sample.disk_count; i++) {
+        if (!sample.disk[i].answers) {
+            (void) printf("disks: %s: %s is not there, or hangs\n",
+                          sample.disk[i].name, sample.disk[i].path);
+            wrong++;
+        }
+    }
+
+    mpa_disks_stop(disks);
+
+    return wrong;
+}
+
+
+static unsigned int
+mpa_check_key(const struct mpa *agent)
+{
+    struct mp_error err;
+    enum mp_status status = mpa_secret_check(agent, &err);
+
+    return status == MP_OK ? 0 : mpa_check_told(&err);
 }
 
 
@@ -78,25 +147,25 @@ int
 mpa_check(struct mpa *agent, const char *file)
 {
     const struct mpa_config *config = &agent->config;
-    const struct passwd *user = getpwnam(config->user);
+    struct mpa_user user;
+    struct mp_error err;
     unsigned int wrong = 0;
 
-    if (user == NULL) {
-        (void) printf("user: there is no user %s: adduser --system --group "
-                      "%s\n",
-                      config->user, config->user);
+    if (mpa_user_find(&user, config, &err) != MP_OK) {
+        (void) mpa_check_told(&err);
         return EX_CONFIG;
     }
 
-    wrong += mpa_check_folder("state_dir", config->state_dir, user);
-    wrong += mpa_check_folder("map_dir", config->map_dir, user);
-    wrong += mpa_check_folder("backup_dir", config->backup_dir, user);
-    wrong += mpa_check_file("key_file", config->key_file);
-    wrong += mpa_check_file("postfix_log", config->postfix_log);
-    wrong += mpa_check_file("dovecot_log", config->dovecot_log);
-    wrong += mpa_check_file("milter_log", config->milter_log);
+    wrong += mpa_check_folder("state_dir", config->state_dir, config, &user);
+    wrong += mpa_check_folder("map_dir", config->map_dir, config, &user);
+    wrong += mpa_check_folder("backup_dir", config->backup_dir, config, &user);
+    wrong += mpa_check_key(agent);
+    wrong += mpa_check_log("postfix_log", config->postfix_log);
+    wrong += mpa_check_log("dovecot_log", config->dovecot_log);
+    wrong += mpa_check_log("milter_log", config->milter_log);
     wrong += mpa_check_file("postfix_config", config->postfix_config);
     wrong += mpa_check_file("radicale_folder", config->radicale_folder);
+    wrong += mpa_check_disks(config);
     wrong += mpa_check_redis(agent);
 
     if (wrong > 0) {

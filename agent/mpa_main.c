@@ -1,13 +1,9 @@
 /* mailportal-agent: options, privileges, start and end of all parts. */
 
-#include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -18,9 +14,9 @@
 #include "mp_log.h"
 #include "mpa_check.h"
 #include "mpa_parts.h"
+#include "mpa_user.h"
 
 #define MPA_CONFIG_FILE "/etc/mailportal/agent.conf"
-#define MPA_GROUPS_MAX  64
 
 
 static void
@@ -33,113 +29,6 @@ mpa_usage(FILE *out)
                    "  --check  check the file and what it names, and exit\n"
                    "  -V       print the version\n"
                    "  -h       print this text\n");
-}
-
-
-/* The groups of the user, and those that the file names. */
-static enum mp_status
-mpa_join_groups(const struct mpa_config *config, const struct passwd *user,
-                struct mp_error *err)
-{
-    gid_t gid[MPA_GROUPS_MAX];
-    int count = MPA_GROUPS_MAX;
-    char *names, *left = NULL;
-    enum mp_status status = MP_OK;
-
-    if (getgrouplist(user->pw_name, user->pw_gid, gid, &count) < 0) {
-        return mp_fail(err, MP_INVALID, "user", "is in too many groups");
-    }
-
-    names = strdup(config->groups);
-    if (names == NULL) {
-        return mp_fail(err, MP_INTERNAL, "", "no memory");
-    }
-
-    for (char *name = strtok_r(names, " ", &left); name != NULL;
-         name = strtok_r(NULL, " ", &left))
-    {
-        const struct group *group = getgrnam(name);
-
-        if (group == NULL || group->gr_gid == 0 || count == MPA_GROUPS_MAX) {
-            status = mp_fail(err, MP_INVALID, "groups",
-                             "there is no group %s, or one too many", name);
-            break;
-        }
-
-        gid[count++] = group->gr_gid;
-    }
-
-    free(names);
-
-    if (status == MP_OK && setgroups((size_t) count, gid) != 0) {
-        status = mp_fail(err, MP_INVALID, "groups", "%s", strerror(errno));
-    }
-
-    return status;
-}
-
-
-/*
- * What nobody below us can get: not even root has more than that.  CAP_SETPCAP
- * is needed, and goes with the rest when the user changes.
- */
-static enum mp_status
-mpa_drop_bounding(struct mp_error *err)
-{
-    for (unsigned long cap = 0; prctl(PR_CAPBSET_READ, cap, 0, 0, 0) >= 0;
-         cap++) {
-        if (prctl(PR_CAPBSET_READ, cap, 0, 0, 0) == 1
-            && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) != 0)
-        {
-            return mp_fail(err, MP_INVALID, "",
-                           "cannot give up capability %lu: %s; "
-                           "CapabilityBoundingSet of the unit must have "
-                           "CAP_SETPCAP",
-                           cap, strerror(errno));
-        }
-    }
-
-    return MP_OK;
-}
-
-
-/* For good: no way leads back, also not by a program that is executed. */
-static enum mp_status
-mpa_drop_privileges(const struct mpa_config *config, struct mp_error *err)
-{
-    const struct passwd *user;
-
-    if (geteuid() == 0) {
-        user = getpwnam(config->user);
-        if (user == NULL) {
-            return mp_fail(err, MP_INVALID, "user", "there is no user %s",
-                           config->user);
-        }
-
-        if (user->pw_uid == 0) {
-            return mp_fail(err, MP_INVALID, "user", "must not be root");
-        }
-
-        if (mpa_join_groups(config, user, err) != MP_OK
-            || mpa_drop_bounding(err) != MP_OK)
-        {
-            return MP_INVALID;
-        }
-
-        if (setgid(user->pw_gid) != 0 || setuid(user->pw_uid) != 0
-            || setuid(0) == 0) {
-            return mp_fail(err, MP_INVALID, "user", "cannot become %s: %s",
-                           config->user, strerror(errno));
-        }
-    }
-
-    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
-        || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
-    {
-        return mp_fail(err, MP_INTERNAL, "", "prctl: %s", strerror(errno));
-    }
-
-    return MP_OK;
 }
 
 
@@ -248,7 +137,7 @@ mpa_run(struct mpa *agent)
 
     mpa_signals(&set);
 
-    status = mpa_drop_privileges(&agent->config, &err);
+    status = mpa_user_become(&agent->config, &err);
     if (status == MP_OK) {
         status = mpa_start_parts(agent, &err);
     }

@@ -54,6 +54,19 @@ mpa_secret_key(const struct mpa *agent,
 }
 
 
+enum mp_status
+mpa_secret_check(const struct mpa *agent, struct mp_error *err)
+{
+    unsigned char public[crypto_box_PUBLICKEYBYTES];
+    unsigned char secret[crypto_box_SECRETKEYBYTES];
+    enum mp_status status = mpa_secret_key(agent, public, secret, err);
+
+    sodium_memzero(secret, sizeof(secret));
+
+    return status;
+}
+
+
 /* The member "sealed" of an entry; NULL when it has none. */
 static const redisReply *
 mpa_secret_sealed(const redisReply *entry)

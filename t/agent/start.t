@@ -7,9 +7,9 @@ use strict;
 
 use lib 't/lib';
 
+use POSIX ();
 use Test::More;
 use Test::Mailportal qw/ json /;
-use Time::HiRes qw/ sleep /;
 
 my $t = Test::Mailportal->new(only => [qw/ redis nginx agent /]);
 my $conf = $t->dir() . '/conf/agent.conf';
@@ -86,6 +86,31 @@ kill 'KILL', $pid;
 ok($t->wait_for(sub { !kill 0, $helper[0] }, 20),
 	'a helper does not outlive its agent');
 
+# ended by a signal
+for my $signal (qw/ TERM INT HUP /) {
+	my $log = $t->write_file('log/by-hand.log', '');
+	my $child = fork() // die "fork: $!\n";
+
+	if ($child == 0) {
+		open STDIN, '<', '/dev/null';
+		open STDERR, '>>', $log;
+		# prove's own
+		$SIG{$_} = 'DEFAULT' for qw/ INT HUP /;
+		exec $t->build() . '/mailportal-agent', '-c', $conf
+			or POSIX::_exit(127);
+	}
+	$t->wait_for(sub { $t->read_file($log) =~ /is ready/ }, 30);
+	my $own = $t->wait_for(sub { (children($child))[0] }, 20);
+	$t->redis(DEL => 'mp:{hb}:agent:' . $t->env('MP_NODE'));
+	ok($t->wait_for(sub { ((beat() // {})->{pid} // 0) == $child }, 20),
+		'it reports');
+	kill $signal, $child;
+	waitpid $child, 0;
+	is($?, 0, "SIG$signal ends it without an error");
+	like($t->read_file($log), qr/notice: stopped\n\z/, 'which is its last word');
+	ok($t->wait_for(sub { !kill 0, $own }, 20), 'its helper ends, too');
+}
+
 # words
 my ($rc, $out) = $t->program('mailportal-agent', '-h');
 is($rc, 0, '-h is no error');
@@ -102,6 +127,60 @@ my $good = $t->read_file('conf/agent.conf');
 ($rc, $out) = $t->program('mailportal-agent', '-c', $conf, '--check');
 like($out, qr/postfix_config: .*No such file/, '--check names what is missing');
 is($rc, 78, 'which is an error');
+mkdir $t->dir() . "/$_" for 'conf/postfix', 'data/radicale';
+($rc, $out) = $t->program('mailportal-agent', '-c', $conf, '--check');
+is("$rc $out", "0 $conf is well\n", 'and says when all is well');
+
+# a line of the file, and what it is refused for: by --check alone, or by both
+sub refused {
+	my ($line, $re, @args) = @_;
+	my $name = $line =~ s/ =.*//sr;
+	my $bad = $t->write_file('bad.conf',
+		($good =~ s/^\Q$name\E =.*\n//mr) . "$line\n");
+
+	my ($code, $said) = $t->program('mailportal-agent', '-c', $bad, @args);
+	is($code, 78, join ' ', @args, substr($line, 0, 50), 'is refused');
+	like($said, qr/^(?:error: )?$re/m, 'and named');
+	unlike($said, qr/is well/, 'not praised');
+	return;
+}
+
+for my $row (
+	['key_file = /nonexistent' => qr/key_file: .*No such file/],
+	['key_file = /etc/passwd' => qr/key_file: .*is not a key/],
+	['state_dir = /nonexistent' => qr/state_dir: .*No such file.*install -d/],
+	['state_dir = /etc/passwd' => qr/state_dir: .*is no folder/],
+	['map_dir = /etc' => qr/map_dir: .*is not owned by/],
+	['backup_dir = /nonexistent' => qr/backup_dir: .*No such file/],
+	['postfix_log = /nonexistent' => qr/postfix_log: .*No such file/],
+	['postfix_log = /etc' => qr/postfix_log: .*is no plain file/],
+	['dovecot_log = /dev/null' => qr/dovecot_log: .*is no plain file/],
+	['postfix_config = /nonexistent' => qr/postfix_config: .*No such file/],
+	['radicale_folder = /nonexistent' => qr/radicale_folder: .*No such file/],
+	['disks = a=/nonexistent' => qr/disks: a: .*is not there/],
+	['redis = unix:/nonexistent' => qr/redis: .*No such file/],
+	['redis_user = nobody' => qr/redis: .*WRONGPASS/],
+	['redis_password_file = /nonexistent' => qr/redis: .*redis_password_file/],
+) {
+	refused(@$row, '--check');
+}
+
+for my $row (
+	['groups = nosuchgroup' => qr/groups:? there is no group nosuchgroup/],
+	['groups = root' => qr/groups:? must not be in the group of root/],
+	['user = nosuchuser' => qr/user:? there is no user nosuchuser/],
+	['user = root' => qr/user:? must not be root/],
+	['disks = rubbish' => qr/disks:? must be words like/],
+	['disks = a=relative' => qr/disks:? must be words like/],
+	['trace_keep = 0' => qr/trace_keep .*must be a time/],
+	['trace_messages = -1' => qr/trace_messages .*must be a number/],
+	['backup_keep = 0' => qr/backup_keep must be more than 0/],
+	['node = ' . 'x' x 300 => qr/node /],
+	["user = nobody\nuser = nobody" => qr/user .*a second time/],
+	['just words' => qr/line \d+: is not of the form/],
+) {
+	refused(@$row, @$_) for ['--check'], [];
+}
 
 for my $row (
 	['nonsense = 1', 'unknown name', 'an unknown name'],

@@ -140,6 +140,15 @@ unlike($t->read_file('log/mail.log'),
 	qr/(?:error|panic|fatal|corrupt).*verify|verify.*(?:corrupt|panic)/i,
 	'nothing was corrupted');
 
+# the helper was another user for a moment, and still ends with its agent
+my $pid = $t->pid('agent');
+my ($helper) = split ' ', $t->read_file("/proc/$pid/task/$pid/children");
+is((split ' ', ($t->read_file("/proc/$helper/status") =~ /^Uid:(.*)/m)[0])[1], 0,
+	'the helper is root again');
+kill 'KILL', $pid;
+ok($t->wait_for(sub { !kill 0, $helper }, 20), 'and outlives no agent');
+$t->start('agent');
+
 # what the helper cannot do
 $t->stop('postfix');
 $job = job('');
