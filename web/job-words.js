@@ -1,6 +1,6 @@
 /* What is said of jobs. */
 
-import { about, plural, showBytes, showCount } from './text.js';
+import { about, plural, showBytes, showCount, span } from './text.js';
 
 /* The executor's nodes do it; see mp_actions.def. */
 export const ACTIONS = {
@@ -71,8 +71,10 @@ export const STATES = {
   cancelled: { kind: 'warn', label: 'cancelled' },
 };
 
-export const stateOf = (job) => STATES[job.state]
-  || { kind: 'plain', label: job.state };
+export const stateOf = (job) => (job.next_at ? TRIED_AGAIN
+  : STATES[job.state] || { kind: 'plain', label: job.state });
+
+const TRIED_AGAIN = { kind: 'warn', label: 'to be tried again' };
 
 export const scopeOf = ({ action, target }) => target
   || (ACTIONS[action] && ACTIONS[action].all) || 'All mailboxes';
@@ -120,6 +122,9 @@ const SENTENCES = {
     if (job.cancelled_by) {
       return `It is being cancelled: ${countsOf(job)}.`;
     }
+    if (job.next_at) {
+      return `It waits, next attempt ${untilOf(job.next_at)}.`;
+    }
     if (job.total === 0 && executorOf(job) === 'dovecot') {
       return 'The users are being listed.';
     }
@@ -142,6 +147,13 @@ const SENTENCES = {
     + `${progressOf(job)}.`
     + `${job.dry_run || job.done === 0 ? '' : ' What was done stays done.'}`,
 };
+
+/* "in 30 s" */
+function untilOf(at) {
+  const seconds = Math.ceil((new Date(at) - Date.now()) / 1000);
+
+  return seconds > 0 ? `in ${span(seconds)}` : 'now';
+}
 
 function progressOf(job) {
   if (job.total === 0) {
@@ -226,17 +238,19 @@ const RESULTS = {
 
 /*
  * What was done one after the other: [{ step, text, node, bad }].  A job that
- * failed names the step in its text, "sign in: authentication failed".
+ * failed, or is to be tried again, names the step in its text, "sign in:
+ * authentication failed".
  */
 export function stepsOf(job) {
   const items = (job.result && job.result.items) || [];
   const steps = items.filter(({ text }) => text)
     .map(({ target, text, node }) => ({ step: target, text, node }));
 
-  for (const [node, { state, text }] of Object.entries(job.nodes || {})) {
+  for (const [node, told] of Object.entries(job.nodes || {})) {
+    const { state, text, next_at: again } = told;
     const [, step, why] = FAILED_STEP.exec(text || '') || [];
 
-    if (state === 'failed' && step) {
+    if ((state === 'failed' || again) && step) {
       steps.push({ step, text: why, node, bad: true });
     }
   }

@@ -106,17 +106,18 @@ const CLICK_MSECS = 1000;
 /*
  * Starts jobs: { start, busy, problem, lost, clear }.  One key for a click and
  * all that repeats it, as a double click does, or the one after an answer that
- * did not come: they make one job.  onStarted(job, first): first is false when
- * the job was there before.
+ * did not come: they make one job.  With other settings, of is their version,
+ * it is another one.  onStarted(job, first): first is false when the job was
+ * there before.
  */
 export function useStart(onStarted) {
   const [state, setState] = useState(IDLE);
   const asked = useRef(null);
   const busy = useRef(false);
 
-  const start = async (body, { dryRun = false } = {}) => {
+  const start = async (body, { dryRun = false, of = null } = {}) => {
     const path = withQuery('/jobs', { dry_run: dryRun ? 1 : null });
-    const text = path + JSON.stringify(body);
+    const text = path + JSON.stringify([body, of]);
 
     if (busy.current) {
       return;

@@ -6,7 +6,9 @@ const {
   is, like, ok, overflow, run, session, shows, until, url,
 } = require('./browser.js');
 
-const { MP_RELAY_PORT: RELAY, MP_MAILER_PORT: MAILER } = process.env;
+const {
+  MP_RELAY_PORT: RELAY, MP_MAILER_PORT: MAILER, MP_DEAD_PORT: DEAD,
+} = process.env;
 
 run(async (portal) => {
   const api = await session();
@@ -94,8 +96,12 @@ async function wrong(page) {
 
   await password(page).fill('wrong');
   await save(page);
-  // what follows a click at once is taken for a double click
-  await page.reload();
+  // all that follows is at once, as by a double click
+  await page.evaluate(() => {
+    const now = Date.now();
+
+    Date.now = () => now;
+  });
   await button(where, 'Test').click();
   await shows(where.getByText(/^It failed: sign in: authentication failed/),
     'a wrong password fails, in words');
@@ -103,14 +109,28 @@ async function wrong(page) {
     .filter({ hasText: 'Sign-in' }), 'at its step');
   await shows(steps(where).locator('[data-kind=good]')
     .filter({ hasText: 'Name' }), 'after those that went well');
+  const first = await jobIn(where);
+
+  await button(where, 'Test').click();
+  await where.getByText('Starting…').waitFor({ state: 'hidden' });
+  is(await jobIn(where), first, 'a second click at once means the first');
   await password(page).fill('right');
   await save(page);
+  await button(where, 'Test').click();
+  await shows(where.getByText(/^Done, in/),
+    'but other settings are tried, however soon');
+  await page.reload();
 }
+
+const jobIn = (where) => where.locator('.job h3 a').getAttribute('href');
 
 async function mailer(page) {
   await page.goto(`${url}/#/settings/system-mailer`);
-  await page.locator('.field').filter({ hasText: /^Port/ }).locator('input')
-    .fill(MAILER);
+
+  const port = page.locator('.field').filter({ hasText: /^Port/ })
+    .locator('input');
+
+  await port.fill(MAILER);
   await page.getByLabel(/^From/).fill('portal@mx.example');
   await save(page);
 
@@ -130,6 +150,21 @@ async function mailer(page) {
   await shows(where.getByText(/^Done, in/), 'a test mail is sent');
   like(await steps(where).innerText(),
     /Message\s+The server has taken the message\./, 'in steps');
+
+  await port.fill(DEAD);
+  await save(page);
+  await where.getByLabel('To').fill('bob@example.org');
+  await button(where, 'Send a test').click();
+  await shows(where.getByText(/^It waits, next attempt in \d+ s\.$/),
+    'when the server is away it waits, and it is said how long');
+  await shows(where.locator('.badge').filter({ hasText: 'to be tried again' }),
+    'which is its state');
+  await shows(steps(where).locator('[data-kind=bad]')
+    .filter({ hasText: /Connection.*Nobody takes the connection/ }),
+  'and why');
+  await port.fill(MAILER);
+  await save(page);
+  await shows(where.getByText(/^Done, in/), 'and goes with other settings');
 }
 
 async function narrow(portal) {

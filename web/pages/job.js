@@ -54,6 +54,8 @@ function Facts({ job }) {
         ? 'the daily sweep' : whoOf(job)}<//>
       <${Moment} name="Asked for" at=${job.created_at} />
       <${Moment} name="Began" at=${job.started_at} />
+      ${job.next_at && html`
+        <${Moment} name="Next attempt" at=${job.next_at} />`}
       <${Moment} name="Ended" at=${job.ended_at} />
       ${job.cancelled_by && html`
         <${Fact} name="Cancelled by">${job.cancelled_by}<//>`}

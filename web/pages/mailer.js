@@ -21,8 +21,10 @@ export function Mailer() {
           key=${settings.version} />
       </section>
       <${TestJob} action="mailer-test" title="Send a test mail" doc=${TEST}
-        label="Send a test" address unsaved=${form.changed} />`}`;
+        label="Send a test" version=${settings.version} address
+        unsaved=${form.changed} />`}`;
 }
 
 const TEST = 'Sends a short message to an address, and tells each step. When '
-  + 'the server is away, it is tried again for some minutes.';
+  + 'the server is away, it is tried again for 20 minutes, and at once with '
+  + 'other settings.';

@@ -25,7 +25,8 @@ export function Relayhost() {
       </section>
       ${form.fields.host.stored && html`
         <${TestJob} action="relayhost-test" title="Test the relayhost"
-          doc=${TEST} label="Test" unsaved=${form.changed} />`}`}`;
+          doc=${TEST} label="Test" version=${settings.version}
+          unsaved=${form.changed} />`}`}`;
 }
 
 const TEST = 'Connects and signs in, step by step. No mail is sent.';

@@ -5,6 +5,7 @@
 
 import { html, useEffect, useRef, useState } from '../vendor/preact.js';
 import { del } from '../api.js';
+import { usePoll } from '../hooks.js';
 import { hasEnded, useJob } from '../jobs.js';
 import {
   countsOf, executorOf, isSweep, labelOfJob, resultOf, sayOf, scopeOf,
@@ -21,6 +22,7 @@ import { Time } from './page.js';
 import { Progress } from './progress.js';
 
 const ROWS = 5;
+const SECOND = 1000;
 
 /*
  * In a card of another page.  first is what is known of it; already: it was
@@ -70,6 +72,9 @@ export function JobCard({
 export function JobBody({ job, rows = Infinity, onStarted }) {
   const result = hasEnded(job) || job.state === 'running'
     ? resultOf(job) : null;
+  const [, setSecond] = useState(0);
+
+  usePoll(() => setSecond((n) => n + 1), job.next_at ? SECOND : 0);
 
   return html`
     <${Progress} label=${`Progress of ${labelOfJob(job)}, ${scopeOf(job)}`}
@@ -94,12 +99,12 @@ function Told({ job }) {
     <p class="hidden" role="status">${hasEnded(job) && sayOf(job)}</p>`;
 }
 
-/* Each server, when there are several, or when one waits. */
+/* Each server, when there are several, or when one waits for another. */
 function Nodes({ job }) {
   const seen = useSeenNodes();
   const nodes = Object.entries(job.nodes || {});
   const waits = nodes.some(([, node]) => node.state === 'queued'
-    || (node.state === 'running' && node.text));
+    || (node.state === 'running' && node.text && !node.next_at));
 
   if (nodes.length === 0 || (nodes.length === 1 && !waits)) {
     return null;

@@ -1,6 +1,7 @@
 /*
- * A card that tries what is saved: a job whose steps are shown.  With address,
- * the job is told one; unsaved: something is typed that is not in force.
+ * A card that tries what is saved: a job whose steps are shown.  version is
+ * that of the settings; with address, the job is told one; unsaved: something
+ * is typed that is not in force.
  */
 
 import { html, useState } from '../vendor/preact.js';
@@ -10,7 +11,7 @@ import { JobCard } from './job.js';
 import { ProblemNotice } from './notice.js';
 
 export function TestJob({
-  action, title, doc, label, address = false, unsaved = false,
+  action, title, doc, label, version, address = false, unsaved = false,
 }) {
   const [shown, setShown] = useState(null);
   const [typed, setTyped] = useState('');
@@ -24,7 +25,8 @@ export function TestJob({
     if (address && !typed.includes('@')) {
       setError('Enter a mail address.');
     } else {
-      starting.start({ action, target: address ? typed.trim() : undefined });
+      starting.start({ action, target: address ? typed.trim() : undefined },
+        { of: version });
     }
   };
   const type = (event) => {
