@@ -10,16 +10,32 @@
 #include <unistd.h>
 
 #include "mp_stream.h"
+#include "mpa_file.h"
 #include "mpa_store.h"
 #include "mpa_thread.h"
 
-#define MPA_BACKUPS_EVERY 30000
+#define MPA_BACKUPS_EVERY 10000
 
 struct mpa_backups {
     struct mpa *agent;
     struct mp_redis *redis;
     struct mpa_thread thread;
 };
+
+
+static void
+mpa_backups_room(struct mpa_backups *backups)
+{
+    struct mp_health *health = backups->agent->health;
+    struct mp_error err;
+
+    if (mpa_file_room(backups->agent->config.backup_dir, &err) == MP_OK) {
+        mp_health_good(health, MPA_TROUBLE_BACKUP);
+    } else {
+        mp_health_bad(health, MPA_TROUBLE_BACKUP, "no backup can be made: %s",
+                      err.text);
+    }
+}
 
 
 static void *
@@ -35,7 +51,7 @@ mpa_backups_run(void *arg)
             mpa_store_publish(config, backups->redis, &err);
 
         if (status == MP_OK) {
-            mp_health_good(health, MPA_TROUBLE_BACKUP);
+            mpa_backups_room(backups);
 
         } else if (!mp_redis_is_away(status)) {
             mp_health_bad(health, MPA_TROUBLE_BACKUP,

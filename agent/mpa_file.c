@@ -6,7 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
+
+#define MPA_FILE_SMALL 65536
 
 
 static bool
@@ -84,4 +87,21 @@ mpa_file_write(const char *dir, const char *name, mode_t mode,
     (void) close(folder);
 
     return status;
+}
+
+
+enum mp_status
+mpa_file_room(const char *dir, struct mp_error *err)
+{
+    struct statvfs fs;
+
+    if (statvfs(dir, &fs) != 0) {
+        return mp_fail(err, MP_FORBIDDEN, "", "%s: %s", dir, strerror(errno));
+    }
+
+    /* some file systems have no number of inodes */
+    return fs.f_bavail * fs.f_frsize >= MPA_FILE_SMALL
+                && (fs.f_files == 0 || fs.f_favail > 0)
+             ? MP_OK
+             : mp_fail(err, MP_FORBIDDEN, "", "%s: %s", dir, strerror(ENOSPC));
 }

@@ -18,4 +18,7 @@ enum mp_status mpa_file_write(const char *dir, const char *name, mode_t mode,
                               const void *bytes, size_t len,
                               struct mp_error *err);
 
+/* Whether there is room for a small file; else err->text says where not. */
+enum mp_status mpa_file_room(const char *dir, struct mp_error *err);
+
 #endif

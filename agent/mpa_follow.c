@@ -29,6 +29,7 @@ struct mpa_follow {
     struct mpa_memory memory;  /* of the newest version that was believed */
     struct mp_version version; /* number 0: none since the start */
     bool applied;              /* by every part */
+    bool remembered;           /* on our disk */
     _Atomic uint64_t in_force;
     int64_t backoff;
 };
@@ -85,7 +86,10 @@ mpa_follow_remember(struct mpa_follow *follow)
     memcpy(memory->epoch, version->epoch, sizeof(memory->epoch));
     memcpy(memory->hash, version->hash, sizeof(memory->hash));
 
-    if (mpa_memory_write(&follow->agent->config, memory, &err) != MP_OK) {
+    follow->remembered =
+        mpa_memory_write(&follow->agent->config, memory, &err) == MP_OK;
+
+    if (!follow->remembered) {
         mp_health_bad(follow->agent->health, MPA_TROUBLE_SETTINGS, "%s",
                       err.text);
     }
@@ -116,7 +120,7 @@ mpa_follow_apply(struct mpa_follow *follow)
         int64_t at = 0;
 
         atomic_store(&follow->in_force, follow->version.number);
-        mpa_follow_remember(follow);
+        follow->remembered = false;
 
         /* the time is cut to seconds; the lag is at least what is left */
         if (mp_time_parse(&at, follow->version.at, strlen(follow->version.at)))
@@ -148,13 +152,20 @@ mpa_follow_take(struct mpa_follow *follow, const redisReply *entry)
         return;
     }
 
-    mp_health_good(follow->agent->health, MPA_TROUBLE_SETTINGS);
-
     if (version.number != follow->version.number
         || strcmp(version.hash, follow->version.hash) != 0 || !follow->applied)
     {
         follow->version = version;
         mpa_follow_apply(follow);
+    }
+
+    /* a full disk may have room later */
+    if (follow->applied && !follow->remembered) {
+        mpa_follow_remember(follow);
+    }
+
+    if (!follow->applied || follow->remembered) {
+        mp_health_good(follow->agent->health, MPA_TROUBLE_SETTINGS);
     }
 }
 

@@ -62,7 +62,13 @@ mpa_postmap_run(const struct mpa_config *config, const char *name,
     (void) snprintf(map, sizeof(map), "hash:%s/%s/%s", config->map_dir,
                     MPA_MAKING, name);
 
-    return mpa_spawn(MPA_POSTMAP, argv, MPA_POSTMAP_MSECS, NULL, err);
+    if (mpa_spawn(MPA_POSTMAP, argv, MPA_POSTMAP_MSECS, NULL, err) == MP_OK) {
+        return MP_OK;
+    }
+
+    /* what it has said is in a log of nobody's */
+    return mpa_file_room(config->map_dir, err) == MP_OK ? MP_INTERNAL
+                                                        : MP_FORBIDDEN;
 }
 
 

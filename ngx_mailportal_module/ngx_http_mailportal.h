@@ -352,6 +352,8 @@ ngx_int_t ngx_http_mailportal_logs_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_log_stream_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_trace_get(ngx_http_request_t *r);
 ngx_int_t ngx_http_mailportal_healthz_get(ngx_http_request_t *r);
+/* what this worker finds wrong, as texts of an open array; how many */
+ngx_uint_t ngx_http_mailportal_reasons(struct mp_json *json);
 ngx_int_t ngx_http_mailportal_metrics_get(ngx_http_request_t *r);
 
 

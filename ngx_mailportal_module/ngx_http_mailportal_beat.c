@@ -74,8 +74,7 @@ ngx_http_mailportal_beat(ngx_event_t *ev)
     hb.stale = s->stale || s->regressed;
 
     ngx_http_mailportal_beat_problem(&hb, s->problem);
-    ngx_http_mailportal_beat_problem(&hb, m->writes == MP_OK ? ""
-                                                             : m->problem);
+    ngx_http_mailportal_beat_problem(&hb, m->problem);
 
     mp_cmd_init(&cmd);
     mp_heartbeat_command(&cmd, &hb);

@@ -11,10 +11,6 @@
 #include "ngx_http_mailportal_redis.h"
 
 
-static ngx_uint_t ngx_http_mailportal_healthz_reasons(struct mp_json *json,
-    const ngx_http_mailportal_snapshot_t *snapshot);
-
-
 ngx_int_t
 ngx_http_mailportal_healthz_get(ngx_http_request_t *r)
 {
@@ -32,7 +28,7 @@ ngx_http_mailportal_healthz_get(ngx_http_request_t *r)
     mp_json_init(&json);
     mp_json_object(&json, NULL);
     mp_json_array(&json, "reasons");
-    reasons = ngx_http_mailportal_healthz_reasons(&json, snapshot);
+    reasons = ngx_http_mailportal_reasons(&json);
     mp_json_end_array(&json);
 
     mp_json_text(&json, "status", down ? "down"
@@ -47,15 +43,16 @@ ngx_http_mailportal_healthz_get(ngx_http_request_t *r)
 }
 
 
-static ngx_uint_t
-ngx_http_mailportal_healthz_reasons(struct mp_json *json,
-    const ngx_http_mailportal_snapshot_t *snapshot)
+ngx_uint_t
+ngx_http_mailportal_reasons(struct mp_json *json)
 {
-    ngx_uint_t                     n;
-    ngx_http_mailportal_redis_t   *redis;
+    ngx_uint_t                             n;
+    ngx_http_mailportal_redis_t           *redis;
+    const ngx_http_mailportal_snapshot_t  *snapshot;
 
     n = 0;
     redis = ngx_http_mailportal_redis();
+    snapshot = ngx_http_mailportal_snapshot();
 
     if (snapshot->version.number == 0) {
         mp_json_text(json, NULL, "no settings have been read");
@@ -68,7 +65,7 @@ ngx_http_mailportal_healthz_reasons(struct mp_json *json,
                                      : mp_status_title(MP_REDIS_AWAY));
         n++;
 
-    } else if (redis->writes != MP_OK) {
+    } else if (redis->writes != MP_OK || redis->problem[0]) {
         mp_json_text(json, NULL, redis->problem[0]
                                      ? redis->problem
                                      : mp_status_title(redis->writes));

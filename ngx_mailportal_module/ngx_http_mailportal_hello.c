@@ -157,6 +157,13 @@ ngx_http_mailportal_hello_info(void *data, redisReply *reply)
     if (status != MP_OK) {
         (void) snprintf(m->problem, sizeof(m->problem), "%s%s%s", err.field,
                         err.field[0] ? " " : "", err.text);
+
+    } else if (!mp_info_writes(reply->str, reply->len)) {
+
+        /* it refuses writes itself, and takes them again before we ask */
+
+        (void) snprintf(m->problem, sizeof(m->problem), "%s",
+                        mp_status_title(MP_REDIS_DISK));
     }
 
     ngx_http_mailportal_hello_done(m, status);

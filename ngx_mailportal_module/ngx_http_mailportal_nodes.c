@@ -493,6 +493,9 @@ ngx_http_mailportal_nodes_finish(ngx_http_request_t *r, ngx_uint_t stale)
     mp_json_raw(&json, "nodes", seen->bytes, seen->len);
     mp_json_bool(&json, "stale", stale);
     mp_json_text(&json, "as_of", at);
+    mp_json_array(&json, "problems");
+    (void) ngx_http_mailportal_reasons(&json);
+    mp_json_end_array(&json);
     mp_json_end_object(&json);
 
     return ngx_http_mailportal_send(r, NGX_HTTP_OK, &json);

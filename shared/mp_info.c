@@ -1,6 +1,5 @@
 #include "mp_info.h"
 
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -161,4 +160,15 @@ mp_info_check(const char *info, size_t len, struct mp_error *err)
     }
 
     return MP_OK;
+}
+
+
+bool
+mp_info_writes(const char *info, size_t len)
+{
+    char status[8];
+
+    return !mp_info_value(status, sizeof(status), info, len,
+                          "aof_last_write_status")
+        || strcmp(status, "err") != 0;
 }

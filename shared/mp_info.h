@@ -1,6 +1,7 @@
 #ifndef MP_INFO_H
 #define MP_INFO_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "mp_error.h"
@@ -14,6 +15,9 @@
  */
 enum mp_status mp_info_check(const char *info, size_t len,
                              struct mp_error *err);
+
+/* False when it says that it cannot write its append-only file. */
+bool mp_info_writes(const char *info, size_t len);
 
 /*
  * Which of our failures an error reply ("OOM command not …") is.  MP_STALE is

@@ -208,6 +208,29 @@ error_replies_become_our_failures(void **state)
 }
 
 
+static void
+a_redis_that_cannot_write_its_file_says_so(void **state)
+{
+    static const struct {
+        const char *info;
+        bool writes;
+    } rows[] = {
+        { SAFE, true },
+        { SAFE "aof_last_write_status:ok\r\n", true },
+        { SAFE "aof_last_write_status:err\r\n", false },
+        { SAFE "aof_last_bgrewrite_status:err\r\n", true },
+        { "", true },
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+        assert_int_equal(mp_info_writes(rows[i].info, strlen(rows[i].info)),
+                         rows[i].writes);
+    }
+}
+
+
 int
 main(void)
 {
@@ -221,6 +244,7 @@ main(void)
         cmocka_unit_test(a_name_inside_another_line_does_not_count),
         cmocka_unit_test(a_value_without_end_is_cut),
         cmocka_unit_test(error_replies_become_our_failures),
+        cmocka_unit_test(a_redis_that_cannot_write_its_file_says_so),
     };
 
     cmocka_set_message_output(CM_OUTPUT_TAP);
