@@ -13,6 +13,8 @@
 #define NGX_HTTP_MAILPORTAL_LOG_Q  128
 
 
+static u_char *ngx_http_mailportal_log_find(const u_char *bytes,
+    const u_char *last, const ngx_str_t *text);
 static ngx_uint_t ngx_http_mailportal_log_names(const u_char *bytes,
     size_t len, const ngx_str_t *address);
 static ngx_uint_t ngx_http_mailportal_log_is_address(u_char c);
@@ -232,9 +234,9 @@ ngx_http_mailportal_log_wanted(const ngx_http_mailportal_log_filter_t *filter,
     const ngx_http_mailportal_log_entry_t *entry,
     const struct mp_logline *line)
 {
-    u_char  *bytes;
+    const u_char  *bytes;
 
-    bytes = (u_char *) entry->bytes;
+    bytes = (const u_char *) entry->bytes;
 
     if (line->severity < filter->severity) {
         return 0;
@@ -257,9 +259,42 @@ ngx_http_mailportal_log_wanted(const ngx_http_mailportal_log_filter_t *filter,
     }
 
     return filter->q.len == 0
-           || (filter->q.len <= entry->len
-               && ngx_strlcasestrn(bytes, bytes + entry->len, filter->q.data,
-                                   filter->q.len - 1));
+           || ngx_http_mailportal_log_find(bytes, bytes + entry->len,
+                                           &filter->q);
+}
+
+
+/* in any case; what is found may have NULs, which end a text of nginx */
+
+static u_char *
+ngx_http_mailportal_log_find(const u_char *bytes, const u_char *last,
+    const ngx_str_t *text)
+{
+    size_t   i;
+    u_char  *p;
+
+    p = (u_char *) bytes;
+
+    while ((size_t) (last - p) >= text->len) {
+        p = ngx_strlcasestrn(p, (u_char *) last, text->data, text->len - 1);
+        if (p == NULL) {
+            return NULL;
+        }
+
+        for (i = 0; i < text->len; i++) {
+            if (ngx_tolower(p[i]) != ngx_tolower(text->data[i])) {
+                break;
+            }
+        }
+
+        if (i == text->len) {
+            return p;
+        }
+
+        p++;
+    }
+
+    return NULL;
 }
 
 
@@ -271,12 +306,10 @@ ngx_http_mailportal_log_names(const u_char *bytes, size_t len,
 {
     const u_char  *p, *last, *end;
 
-    p = bytes;
     last = bytes + len;
 
-    while ((size_t) (last - p) >= address->len) {
-        p = ngx_strlcasestrn((u_char *) p, (u_char *) last, address->data,
-                             address->len - 1);
+    for (p = bytes; /* void */; p++) {
+        p = ngx_http_mailportal_log_find(p, last, address);
         if (p == NULL) {
             return 0;
         }
@@ -290,11 +323,7 @@ ngx_http_mailportal_log_names(const u_char *bytes, size_t len,
         {
             return 1;
         }
-
-        p++;
     }
-
-    return 0;
 }
 
 

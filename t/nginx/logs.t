@@ -74,6 +74,12 @@ put('one', 'postfix', '4000-2',
 
 is(scalar lines('dovecot?q=A%20.*%20%5Bb'), 1, 'a text is taken literally');
 is(scalar lines('dovecot?q=..'), 0, 'and is no pattern');
+put('one', 'dovecot', '3001-1', "$head dovecot: imap: a\\d%s*? \xc3\xa4 n\0x");
+is(scalar lines("dovecot?q=$_->[0]"), $_->[1], "as is $_->[2]")
+	for ['a%5Cd%25s*%3F', 1, 'what others take for one'],
+		['%25', 1, 'a per cent'], ['%C3%A4', 1, 'more than ASCII'],
+		['n%00x', 1, 'a NUL'], ['n%00y', 0, 'what is behind a NUL'],
+		['A%5CD', 1, 'another case'];
 is(scalar lines('dovecot?severity=warning'), 3, 'what is a warning, and worse');
 is(scalar lines('dovecot?severity=fatal'), 1, 'what is fatal');
 like((lines('dovecot?address=alice@example.org'))[0]{line}, qr/Alice/,
@@ -97,6 +103,11 @@ for my $row (['postfix?limit=0', 'limit'], ['postfix?limit=10001', 'limit'],
 }
 
 is(get('sshd')->{status}, 404, 'other logs are not there');
+
+is(scalar lines('dovecot?severity=info&q=login&address=alice@example.org'), 1,
+	'what all filters want');
+is(scalar lines('dovecot?severity=error&q=login&address=alice@example.org'), 0,
+	'not what one does not');
 
 # as text
 my $res = get('dovecot?format=text&severity=fatal');
@@ -127,6 +138,29 @@ while (@live < 1500 && ($event = $s->next())) {
 }
 is(join(',', @live), join(',', map { "more $_" } 1 .. 1500),
 	'many of two nodes come in their order');
+
+# a page of what is wanted, from many lines of which few are
+(@all, $cursor) = ();
+do {
+	my $page = get('postfix?q=more%2014&limit=7'
+		. ($cursor ? "&cursor=$cursor" : ''));
+	is(scalar @{ $page->{json}{lines} }, 7, 'a full page')
+		if $page->{json}{cursor};
+	unshift @all, map { $_->{text} } @{ $page->{json}{lines} };
+	$cursor = $page->{json}{cursor};
+} while ($cursor && @all < 1000);
+is(join(',', @all), join(',', map { "more $_" } grep { /^14/ } 1 .. 1500),
+	'pages have every line that is wanted once');
+is(get('postfix?q=more%2014&limit=10000&format=text')->{body},
+	join('', map { "$head postfix/smtpd[1]: $_\n" } @all),
+	'as has the text');
+is(texts('postfix?q=more%2014&node=one&limit=2'), 'more 1497,more 1499',
+	'or those of one node');
+
+$s = stream('postfix/stream?after=6000-1498&q=more%20150&node=two',
+	headers => { 'Last-Event-ID' => 'x' });
+is($s->next()->{id}, '6000-1500',
+	'what was seen last and is no id is not taken');
 
 $s = stream('postfix/stream?severity=warning&after=6000-1490',
 	headers => { 'Last-Event-ID' => '6000-1500' });
