@@ -219,6 +219,10 @@ sub is_sent {
 # as if that were in the system's store.
 
 sub ways_of_tls {
+	if (system('unshare -m true 2> /dev/null') != 0 && !$ENV{CI}) {
+		diag('without a mount namespace no certificate is trusted');
+		return;
+	}
 	my @good = certificate('IP:127.0.0.1');
 	my @other = certificate('DNS:other.example,IP:127.0.0.2');
 	my @stranger = certificate('IP:127.0.0.1');

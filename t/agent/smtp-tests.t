@@ -134,6 +134,27 @@ settings(relayhost => host => 'no-such-host.invalid');
 $job = job('relayhost-test');
 like(text_of($job), qr/resolve: /, 'a name that is none fails at its step');
 
+# another relayhost while one is tried: whoever asks again is told of the
+# first test, which then is of the other one
+$sink = sink(silent => 1);
+settings(relayhost => host => '[127.0.0.1]', port => $sink->port());
+my $id = post('relayhost-test')->{json}{id};
+$t->wait_for(sub { $t->api(GET => "/jobs/$id", role => 'MasterAdmin')
+	->{json}{state} eq 'running' }, 20);
+my $other = sink(auth => { 'mail@relay' => 'right' });
+settings(relayhost => port => $other->port());
+my $again = post('relayhost-test');
+is("$again->{status} $again->{json}{job}", "409 $id",
+	'a second test of the same is the first one');
+$t->wait_for(sub { $t->api(GET => "/jobs/$id", role => 'MasterAdmin')
+	->{json}{state} =~ /^(done|failed)/ }, 60);
+$job = $t->api(GET => "/jobs/$id", role => 'MasterAdmin')->{json};
+is($job->{state}, 'done', 'which is of what is in force when it ends');
+like(steps($job), qr/^resolve: [^;]*; connect: port ${\$other->port()} /,
+	'and tells the steps of that');
+$sink->stop();
+$other->stop();
+
 # what the API does not take
 for my $host ("smtp.example\nalways_bcc = evil\@x", '[h]:25 , x', '$(id)',
 	'${data_directory}', 'unix:/x', '[::1', "a\0b", 'x' x 300) {
