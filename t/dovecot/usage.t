@@ -134,8 +134,10 @@ ok($d->wait_for(sub { my $hb = $d->heartbeat();
 $d->set_worker(sweep_rate => 5);
 settled($d);
 $d->add_users(30, 'slow.test');
-ok($d->wait_for(sub { grep { /\@slow\.test/ } keys %{ usage() } }, 60),
+my $some;
+ok($d->wait_for(sub { $some = grep { /\@slow\.test/ } keys %{ usage() } }, 60),
 	'a slow sweep is at work');
+cmp_ok($some, '<', 30, 'and not at the end of it yet, for it has a rate');
 $d->kill_worker();
 settled($d);
 $d->set_worker(sweep_rate => 10000);
