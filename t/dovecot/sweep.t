@@ -15,7 +15,8 @@ use Test::Mailportal::Dovecot::Settings qw/ settled /;
 use Test::Mailportal::Milter;
 
 my $d = Test::Mailportal::Dovecot->new(faketime => 1,
-	worker => { sweep_rate => 1000 });
+	worker => { sweep_rate => 1000, junk_folder => 'Spam',
+		trash_folder => 'Deleted' });
 my $t = $d->t();
 my $file = $t->env('MP_WORKER_STATE') . '/sweep';
 my @users = $d->add_users(40, 'sweep.test');
@@ -92,14 +93,20 @@ sub backdate {
 
 sub folders { return [map { $d->count($users[0], $_) } qw/ Junk Trash /]; }
 
+# of a user who has no folder with a special use, but those of worker.conf
+
+sub named { return [map { $d->count($users[1], $_) } qw/ Spam Deleted /]; }
+
 
 # the default deletes nothing
 
 $d->save($users[0], folder => $_, saved => $old) for qw/ Junk Trash /;
 $d->save($users[0], folder => $_) for qw/ Junk Trash /;
+$d->stock(qw/ mailbox create -u /, $users[1], qw/ Spam Deleted /);
+$d->save($users[1], folder => $_, saved => $old) for qw/ Spam Deleted /;
 settled($d);
 none_more(0, 'by the default nothing is cleared');
-is_deeply(folders(), [2, 2], 'all is there');
+is_deeply([folders(), named()], [[2, 2], [1, 1]], 'all is there');
 
 # on, at once; and each folder by itself
 
@@ -111,15 +118,17 @@ is_deeply([@{ $sweep->{job} }{qw/ action target rate junk_days trash_days
 is_deeply($sweep->{job}{nodes}, [$d->node()], 'for this node alone');
 is($sweep->{progress}{state}, 'done', 'it comes to its end');
 is($sweep->{progress}{total}, scalar $d->users(), 'was at everybody');
-is($sweep->{progress}{messages}, 1, 'and cleared one message');
-is_deeply(folders(), [1, 2], 'the old one in Junk');
+is($sweep->{progress}{messages}, 2, 'and cleared two messages');
+is_deeply([folders(), named()], [[1, 2], [0, 1]],
+	'the old one in Junk, and that in the folder of this name');
 
 publish('antispam.reject' => 11);
 none_more(1, 'another setting is no reason');
 publish('clearing.trash_days' => 4);
 $sweep = sweep(2, 'another number of days is');
 is_deeply([@{ $sweep->{job} }{qw/ junk_days trash_days /}], [3, 4], 'both');
-is_deeply(folders(), [1, 1], 'and now Trash is cleared, too');
+is_deeply([folders(), named()], [[1, 1], [0, 0]],
+	'and now Trash is cleared, too, by use and by name');
 
 # once a day, not more often
 
