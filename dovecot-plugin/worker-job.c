@@ -487,7 +487,9 @@ worker_job_has_like(const struct worker_job *list, const struct mp_job *job)
 
 	for (; list != NULL && !found; list = list->next)
 		T_BEGIN {
+			/* one that has ended may wait long to be told */
 			found = list->class == WORKER_CLASS_SWEEP &&
+				list->stage < WORKER_STAGE_ENDED &&
 				worker_job_is_like(list->id, job);
 		}
 	T_END;

@@ -151,10 +151,9 @@ $t->stop('dovecot');
 backdate(86400);
 $t->stop('redis');
 $t->start('dovecot');
-$d->wait_for(sub { ($t->read_file('log/dovecot.log') // '')
-	=~ /\(clear-folders all\): done.*\n(?:.*\n)*?\z/
-	&& 5 == (() = $t->read_file('log/dovecot.log')
-		=~ /\(clear-folders all\): done/g) }, 60, 'its end');
+ok($d->wait_for(sub { 5 == (() = ($t->read_file('log/dovecot.log') // '')
+	=~ /\(clear-folders all\): done/g) }, 60, 'its end'),
+	'a sweep needs no Redis, also when the one before ended just now');
 $t->start('redis');
 sweep(5, 'a sweep without Redis is seen when Redis is back');
 
