@@ -11,20 +11,26 @@
 
 #define NGX_HTTP_MAILPORTAL_JOB_PATH  "/api/v1/jobs/"
 
-/* how many commands make a job, without those that read it */
+/* how many commands make or cancel a job, without those that read it */
 #define NGX_HTTP_MAILPORTAL_JOB_MAKE                                          \
     (MP_JOB_RECORD_CMDS + MP_JOB_INDEX_CMDS + 4)
-#define NGX_HTTP_MAILPORTAL_JOB_CANCEL  4
+#define NGX_HTTP_MAILPORTAL_JOB_CANCEL  5
 
 
 static ngx_int_t ngx_http_mailportal_job_made(ngx_http_request_t *r,
     redisReply *reply);
+static ngx_int_t ngx_http_mailportal_job_get_nodes(ngx_http_request_t *r,
+    ngx_array_t *nodes);
 static ngx_int_t ngx_http_mailportal_job_answer(ngx_http_request_t *r,
     redisReply *reply);
+static ngx_int_t ngx_http_mailportal_job_delete_nodes(ngx_http_request_t *r,
+    ngx_array_t *nodes);
 static ngx_int_t ngx_http_mailportal_job_found(ngx_http_request_t *r,
     redisReply *reply);
 static ngx_int_t ngx_http_mailportal_job_cancelled(ngx_http_request_t *r,
     redisReply *reply);
+static int64_t ngx_http_mailportal_job_silent_since(
+    const struct mp_record *record, const char *name, ngx_array_t *nodes);
 static void ngx_http_mailportal_job_audit(ngx_http_request_t *r,
     struct mp_cmd *cmd, const struct mp_job *job, const char *what);
 static ngx_int_t ngx_http_mailportal_job_accept(ngx_http_request_t *r,
@@ -92,16 +98,24 @@ ngx_http_mailportal_job_made(ngx_http_request_t *r, redisReply *reply)
 ngx_int_t
 ngx_http_mailportal_job_get(ngx_http_request_t *r)
 {
-    const char     *id;
-    struct mp_cmd   cmds[NGX_HTTP_MAILPORTAL_JOB_READ];
-
-    id = ngx_http_mailportal_job_param(r);
-
-    if (id == NULL) {
+    if (ngx_http_mailportal_job_param(r) == NULL) {
         return ngx_http_mailportal_job_none(r);
     }
 
-    ngx_http_mailportal_job_commands(cmds, id, 0);
+    return ngx_http_mailportal_nodes_read(r, 0,
+                                          ngx_http_mailportal_job_get_nodes);
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_job_get_nodes(ngx_http_request_t *r, ngx_array_t *nodes)
+{
+    struct mp_cmd  cmds[NGX_HTTP_MAILPORTAL_JOB_READ];
+
+    ngx_http_mailportal_ctx(r)->data = nodes;
+
+    ngx_http_mailportal_job_commands(cmds, ngx_http_mailportal_job_param(r),
+                                     0);
 
     return ngx_http_mailportal_op(r, cmds, NGX_HTTP_MAILPORTAL_JOB_READ,
                                   NGX_HTTP_MAILPORTAL_READ,
@@ -127,6 +141,8 @@ ngx_http_mailportal_job_answer(ngx_http_request_t *r, redisReply *reply)
         return ngx_http_mailportal_job_refuse(r, status, &err);
     }
 
+    ngx_http_mailportal_job_silent(record, ngx_http_mailportal_ctx(r)->data);
+
     return ngx_http_mailportal_job_send(r, NGX_HTTP_OK, record);
 }
 
@@ -134,16 +150,25 @@ ngx_http_mailportal_job_answer(ngx_http_request_t *r, redisReply *reply)
 ngx_int_t
 ngx_http_mailportal_job_delete(ngx_http_request_t *r)
 {
-    const char     *id;
-    struct mp_cmd   cmds[NGX_HTTP_MAILPORTAL_JOB_READ];
-
-    id = ngx_http_mailportal_job_param(r);
-
-    if (id == NULL) {
+    if (ngx_http_mailportal_job_param(r) == NULL) {
         return ngx_http_mailportal_job_none(r);
     }
 
-    ngx_http_mailportal_job_commands(cmds, id, 1);
+    return ngx_http_mailportal_nodes_read(r, 0,
+                                        ngx_http_mailportal_job_delete_nodes);
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_job_delete_nodes(ngx_http_request_t *r,
+    ngx_array_t *nodes)
+{
+    struct mp_cmd  cmds[NGX_HTTP_MAILPORTAL_JOB_READ];
+
+    ngx_http_mailportal_ctx(r)->data = nodes;
+
+    ngx_http_mailportal_job_commands(cmds, ngx_http_mailportal_job_param(r),
+                                     1);
 
     return ngx_http_mailportal_op(r, cmds, NGX_HTTP_MAILPORTAL_JOB_READ,
                                   NGX_HTTP_MAILPORTAL_PREPARE,
@@ -154,7 +179,7 @@ ngx_http_mailportal_job_delete(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_mailportal_job_found(ngx_http_request_t *r, redisReply *reply)
 {
-    ngx_uint_t          i;
+    ngx_uint_t          i, n;
     const char         *by;
     enum mp_status      status;
     struct mp_cmd       cmds[NGX_HTTP_MAILPORTAL_JOB_CANCEL
@@ -194,11 +219,17 @@ ngx_http_mailportal_job_found(ngx_http_request_t *r, redisReply *reply)
     mp_job_event_command(&cmds[2], record->job.id);
     ngx_http_mailportal_job_audit(r, &cmds[3], &record->job, "job.cancel");
 
-    ngx_http_mailportal_job_commands(&cmds[NGX_HTTP_MAILPORTAL_JOB_CANCEL],
-                                     record->job.id, 0);
+    /* who is not there will not end it */
 
-    return ngx_http_mailportal_op(r, cmds, NGX_HTTP_MAILPORTAL_JOB_CANCEL
-                                           + NGX_HTTP_MAILPORTAL_JOB_READ,
+    ngx_http_mailportal_job_silent(record, ngx_http_mailportal_ctx(r)->data);
+
+    n = 4;
+    n += mp_record_gone_command(&cmds[n], record);
+
+    ngx_http_mailportal_ctx(r)->data = (void *) (uintptr_t) n;
+    ngx_http_mailportal_job_commands(&cmds[n], record->job.id, 0);
+
+    return ngx_http_mailportal_op(r, cmds, n + NGX_HTTP_MAILPORTAL_JOB_READ,
                                   NGX_HTTP_MAILPORTAL_WRITE,
                                   ngx_http_mailportal_job_cancelled);
 }
@@ -207,8 +238,11 @@ ngx_http_mailportal_job_found(ngx_http_request_t *r, redisReply *reply)
 static ngx_int_t
 ngx_http_mailportal_job_cancelled(ngx_http_request_t *r, redisReply *reply)
 {
-    return ngx_http_mailportal_job_accept(r,
-                             &reply->element[NGX_HTTP_MAILPORTAL_JOB_CANCEL]);
+    ngx_uint_t  n;
+
+    n = (uintptr_t) ngx_http_mailportal_ctx(r)->data;
+
+    return ngx_http_mailportal_job_accept(r, &reply->element[n]);
 }
 
 
@@ -293,6 +327,58 @@ ngx_http_mailportal_job_read(struct mp_record *record, redisReply **replies,
     }
 
     return mp_record_parse(record, replies[0], progress, err);
+}
+
+
+void
+ngx_http_mailportal_job_silent(struct mp_record *record, ngx_array_t *nodes)
+{
+    ngx_uint_t              i;
+    struct mp_record_node  *node;
+
+    if (nodes == NULL) {
+        return;
+    }
+
+    record->silence_known = 1;
+
+    for (i = 0; i < record->node_count; i++) {
+        node = &record->node[i];
+
+        if (mp_record_awaits(node)) {
+            node->silent_since = ngx_http_mailportal_job_silent_since(record,
+                                                           node->name, nodes);
+        }
+    }
+}
+
+
+/* of one that nobody remembers, since the job was made; 0: it is there */
+
+static int64_t
+ngx_http_mailportal_job_silent_since(const struct mp_record *record,
+    const char *name, ngx_array_t *nodes)
+{
+    int64_t                      msecs;
+    ngx_uint_t                   i;
+    const char                  *component;
+    ngx_http_mailportal_node_t  *node;
+
+    component = mp_action_table[record->job.action].executor;
+    node = nodes->elts;
+
+    for (i = 0; i < nodes->nelts; i++) {
+        if (ngx_strcmp(node[i].heartbeat.component, component) == 0
+            && ngx_strcmp(node[i].heartbeat.node, name) == 0)
+        {
+            return node[i].alive ? 0 : ngx_max(node[i].seen, 1);
+        }
+    }
+
+    msecs = 0;
+    (void) mp_job_id_check(record->job.id, MP_JOB_ID_SIZE - 1, &msecs);
+
+    return ngx_max(msecs / 1000, 1);
 }
 
 

@@ -26,6 +26,7 @@ typedef struct {
     enum mp_job_state         state;
     struct mp_json            json;
     struct mp_record          record;  /* one at a time */
+    ngx_array_t              *nodes;   /* NULL: nobody knows who is there */
 
     unsigned                  by_action:1;
     unsigned                  by_state:1;
@@ -35,6 +36,8 @@ typedef struct {
 static ngx_int_t ngx_http_mailportal_jobs_args(ngx_http_request_t *r,
     ngx_http_mailportal_jobs_t *jobs);
 static void ngx_http_mailportal_jobs_cleanup(void *data);
+static ngx_int_t ngx_http_mailportal_jobs_nodes(ngx_http_request_t *r,
+    ngx_array_t *nodes);
 static ngx_int_t ngx_http_mailportal_jobs_index(ngx_http_request_t *r,
     redisReply *reply);
 static ngx_int_t ngx_http_mailportal_jobs_ask(ngx_http_request_t *r,
@@ -51,7 +54,6 @@ ngx_int_t
 ngx_http_mailportal_jobs_get(ngx_http_request_t *r)
 {
     ngx_int_t                    rc;
-    struct mp_cmd                cmd;
     ngx_pool_cleanup_t          *cln;
     ngx_http_mailportal_jobs_t  *jobs;
 
@@ -76,6 +78,20 @@ ngx_http_mailportal_jobs_get(ngx_http_request_t *r)
 
     cln->handler = ngx_http_mailportal_jobs_cleanup;
     cln->data = jobs;
+
+    return ngx_http_mailportal_nodes_read(r, 0,
+                                          ngx_http_mailportal_jobs_nodes);
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_jobs_nodes(ngx_http_request_t *r, ngx_array_t *nodes)
+{
+    struct mp_cmd                cmd;
+    ngx_http_mailportal_jobs_t  *jobs;
+
+    jobs = ngx_http_mailportal_ctx(r)->data;
+    jobs->nodes = nodes;
 
     mp_cmd_init(&cmd);
     mp_cmd_texts(&cmd, "ZREVRANGE", mp_key(MP_KEY_JOB_INDEX), "0", NULL);
@@ -265,6 +281,7 @@ ngx_http_mailportal_jobs_take(ngx_http_request_t *r,
         return;
     }
 
+    ngx_http_mailportal_job_silent(record, jobs->nodes);
     mp_record_render(&jobs->json, NULL, record, false);
     jobs->found++;
 }

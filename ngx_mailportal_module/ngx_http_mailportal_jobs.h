@@ -18,6 +18,8 @@
 
 #include "ngx_http_mailportal.h"
 
+#include "ngx_http_mailportal_nodes.h"
+
 #include "mp_job.h"
 #include "mp_record.h"
 
@@ -79,6 +81,10 @@ void ngx_http_mailportal_job_commands(struct mp_cmd *cmds, const char *id,
     ngx_uint_t brief);
 enum mp_status ngx_http_mailportal_job_read(struct mp_record *record,
     redisReply **replies, struct mp_error *err);
+
+/* who of those that a job waits for has no heartbeat; nodes may be NULL */
+void ngx_http_mailportal_job_silent(struct mp_record *record,
+    ngx_array_t *nodes);
 
 /* answers with the whole object */
 ngx_int_t ngx_http_mailportal_job_send(ngx_http_request_t *r,

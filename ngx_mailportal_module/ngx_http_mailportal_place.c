@@ -24,6 +24,8 @@ static ngx_int_t ngx_http_mailportal_place_looked(ngx_http_request_t *r,
     redisReply *reply);
 static ngx_int_t ngx_http_mailportal_place_free(ngx_http_request_t *r,
     ngx_http_mailportal_order_t *order, redisReply **replies);
+static ngx_uint_t ngx_http_mailportal_place_is_over(
+    ngx_http_mailportal_order_t *order, const struct mp_record *record);
 static ngx_int_t ngx_http_mailportal_place_succeed(ngx_http_request_t *r,
     ngx_http_mailportal_order_t *order);
 static ngx_int_t ngx_http_mailportal_place_succeeded(ngx_http_request_t *r,
@@ -160,7 +162,7 @@ ngx_http_mailportal_place_free(ngx_http_request_t *r,
         return ngx_http_mailportal_idem_look(r, order);
     }
 
-    if (own || (made && mp_job_state_ended(mp_record_state(record)))
+    if (own || (made && ngx_http_mailportal_place_is_over(order, record))
         || (!made && age > NGX_HTTP_MAILPORTAL_GONE))
     {
         return NGX_OK;
@@ -169,6 +171,33 @@ ngx_http_mailportal_place_free(ngx_http_request_t *r,
     return ngx_http_mailportal_fail_about(r, MP_CONFLICT, "job", order->other,
                                           "job %s does that already",
                                           order->other);
+}
+
+
+/*
+ * A job that only waits for nodes which were away so long that nobody asks
+ * them any more is in nobody's way; they will do it when they come again.
+ */
+
+static ngx_uint_t
+ngx_http_mailportal_place_is_over(ngx_http_mailportal_order_t *order,
+    const struct mp_record *record)
+{
+    ngx_uint_t  i;
+
+    if (mp_job_state_ended(mp_record_state(record))) {
+        return 1;
+    }
+
+    for (i = 0; i < record->node_count; i++) {
+        if (mp_record_awaits(&record->node[i])
+            && mp_job_is_for(&order->job, record->node[i].name))
+        {
+            return 0;
+        }
+    }
+
+    return record->node_count > 0;
 }
 
 

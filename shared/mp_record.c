@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "mp_key.h"
+#include "mp_take.h"
+
 static bool
 mp_is_pairs(const redisReply *reply)
 {
@@ -65,6 +68,13 @@ mp_record_find(struct mp_record *record, const char *name)
     }
 
     return NULL;
+}
+
+
+bool
+mp_record_awaits(const struct mp_record_node *node)
+{
+    return !node->started || !mp_job_state_ended(node->progress.state);
 }
 
 
@@ -154,6 +164,56 @@ mp_record_take_cancel(struct mp_record *record, const redisReply *hash)
 }
 
 
+static void
+mp_record_give_up(struct mp_record_node *node)
+{
+    static const struct mp_progress none = { .state = MP_JOB_CANCELLED,
+                                             .eta = -1 };
+
+    if (!mp_record_awaits(node)) {
+        return;
+    }
+
+    if (!node->started) {
+        node->started = true;
+        node->progress = none;
+    }
+
+    node->progress.state = MP_JOB_CANCELLED;
+    node->progress.eta = -1;
+    mp_cut(node->progress.text, sizeof(node->progress.text),
+           "it did not answer when the job was cancelled");
+}
+
+
+/* Nodes that the job was not to wait for when somebody cancelled it. */
+static void
+mp_record_take_gone(struct mp_record *record, const redisReply *hash)
+{
+    const redisReply *gone = mp_hash_find(hash, "gone");
+    size_t start = 0;
+
+    if (gone == NULL || !record->cancelled) {
+        return;
+    }
+
+    while (start < gone->len) {
+        const char *name = gone->str + start;
+        size_t len = strcspn(name, " ");
+
+        for (unsigned int i = 0; i < record->node_count; i++) {
+            if (strlen(record->node[i].name) == len
+                && memcmp(record->node[i].name, name, len) == 0)
+            {
+                mp_record_give_up(&record->node[i]);
+            }
+        }
+
+        start += len + 1;
+    }
+}
+
+
 enum mp_status
 mp_record_parse(struct mp_record *record_r, const redisReply *job,
                 const redisReply *progress, struct mp_error *err)
@@ -188,7 +248,44 @@ mp_record_parse(struct mp_record *record_r, const redisReply *job,
         mp_record_take_items(record_r, progress);
     }
 
+    mp_record_take_gone(record_r, job);
+
     return MP_OK;
+}
+
+
+bool
+mp_record_gone_command(struct mp_cmd *cmd, const struct mp_record *record)
+{
+    char names[MP_JOB_NODES_MAX * (MP_NODE_SIZE + 1)];
+    struct mp_keyname key;
+    size_t len = 0;
+
+    for (unsigned int i = 0; i < record->node_count; i++) {
+        const struct mp_record_node *node = &record->node[i];
+        size_t size = strlen(node->name);
+
+        if (node->silent_since == 0) {
+            continue;
+        }
+
+        if (len > 0) {
+            names[len++] = ' ';
+        }
+
+        memcpy(names + len, node->name, size);
+        len += size;
+    }
+
+    if (len == 0) {
+        return false;
+    }
+
+    (void) mp_key_name(&key, MP_KEY_JOB, record->job.id);
+    mp_cmd_texts(cmd, "HSET", key.text, "gone", NULL);
+    mp_cmd_add(cmd, names, len);
+
+    return true;
 }
 
 
@@ -328,7 +425,7 @@ mp_record_eta(const struct mp_record *record)
     for (unsigned int i = 0; i < record->node_count; i++) {
         const struct mp_record_node *node = &record->node[i];
 
-        if (node->started && mp_job_state_ended(node->progress.state)) {
+        if (!mp_record_awaits(node)) {
             continue;
         }
 
@@ -449,6 +546,36 @@ mp_record_render_nodes(struct mp_json *json, const struct mp_record *record)
 }
 
 
+/* Who is waited for, and says nothing. */
+static void
+mp_record_render_silent(struct mp_json *json, const struct mp_record *record)
+{
+    char at[MP_TIME_SIZE];
+
+    if (!record->silence_known) {
+        return;
+    }
+
+    mp_json_array(json, "silent");
+
+    for (unsigned int i = 0; i < record->node_count; i++) {
+        const struct mp_record_node *node = &record->node[i];
+
+        if (node->silent_since == 0) {
+            continue;
+        }
+
+        mp_time_format(at, node->silent_since);
+        mp_json_object(json, NULL);
+        mp_json_text(json, "node", node->name);
+        mp_json_text(json, "since", at);
+        mp_json_end_object(json);
+    }
+
+    mp_json_end_array(json);
+}
+
+
 static void
 mp_record_render_result(struct mp_json *json, const struct mp_record *record,
                         const struct mp_progress *all, bool full)
@@ -520,6 +647,7 @@ mp_record_render(struct mp_json *json, const char *key,
     mp_json_text(json, "created_by", job->created_by);
     mp_json_known(json, "cancelled_by", record->cancelled_by);
     mp_record_render_progress(json, &all);
+    mp_record_render_silent(json, record);
     mp_record_render_result(json, record, &all, full);
 
     if (full) {

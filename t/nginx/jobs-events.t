@@ -22,7 +22,7 @@ my $cookie = $t->role('MasterAdmin');
 my $master = $t->pid('nginx');
 my $targets = 0;
 
-$jobs->node('dovecot:one');
+$jobs->alive('dovecot:one');
 
 
 sub make { return $jobs->make('quota-recalc', 't' . ++$targets . '.example'); }
@@ -79,8 +79,9 @@ sub a_life {
 	is($s->{headers}{'x-accel-buffering'}, 'no', 'no proxy keeps them');
 	is($s->{headers}{'cache-control'}, 'no-store', 'nor anybody else');
 	is($event->{event}, 'job', 'each is an event "job"');
-	is_deeply($event->{json}, $jobs->get($id)->{json},
-		'the first is the present state');
+	my $job = $jobs->get($id)->{json};
+	is_deeply(delete $job->{silent}, [], 'nobody is silent');
+	is_deeply($event->{json}, $job, 'the first is the present state');
 	is($event->{id}, $t->redis('XREVRANGE', 'mp:{jobs}:events', '+', '-',
 		'COUNT', 1)->[0][0], 'with the id of the stream of events');
 

@@ -200,7 +200,10 @@ is(join(' ', map { "$_:$job->{nodes}{$_}{state}" } sort keys
 	%{ $job->{nodes} }), 'one:queued two:queued',
 	'the nodes of the last day are to do it');
 
-is_deeply($jobs->get($id)->{json}, $job, 'it can be looked at');
+my $seen = $jobs->get($id)->{json};
+is(join(' ', map { $_->{node} } @{ delete $seen->{silent} }), 'one two',
+	'neither of them is there now');
+is_deeply($seen, $job, 'it can be looked at');
 is_deeply([map { $_->{id} } @{ $jobs->list()->{json}{jobs} }], [$id],
 	'it is in the list');
 
@@ -338,6 +341,7 @@ is_deeply($res->{json}{nodes}, {}, 'for whoever comes');
 
 # cancelling
 
+$jobs->alive('dovecot:one');
 $id = $jobs->make('quota-recalc', 'g.example');
 $jobs->progress($id, 'one', state => 'running', total => 3, done => 1);
 $res = $jobs->cancel($id);

@@ -364,6 +364,71 @@ a_job_for_nobody_is_queued_until_it_is_cancelled(void **state)
 
 
 static void
+who_is_silent_is_named_while_it_is_waited_for(void **state)
+{
+    struct mp_record record;
+    struct mp_cmd cmd;
+
+    (void) state;
+    assert_int_equal(read_record(&record, TEXTS("job", TWO),
+                                 TEXTS("n:mx1", IN("done")), NULL),
+                     MP_OK);
+    assert_null(strstr(rendered(&record, false), "silent"));
+
+    record.silence_known = true;
+    assert_false(mp_record_awaits(&record.node[0]));
+    assert_true(mp_record_awaits(&record.node[1]));
+    assert_non_null(strstr(rendered(&record, false), "\"silent\":[]"));
+
+    mp_cmd_init(&cmd);
+    assert_false(mp_record_gone_command(&cmd, &record));
+
+    record.node[1].silent_since = 1769860800;
+    assert_non_null(strstr(rendered(&record, true),
+                           "\"silent\":[{\"node\":\"mx2\",\"since\":"
+                           "\"2026-01-31T12:00:00Z\"}]"));
+    assert_true(mp_record_gone_command(&cmd, &record));
+    assert_true(cmd.ok);
+    mp_cmd_free(&cmd);
+}
+
+
+static void
+who_is_gone_is_not_waited_for_when_somebody_cancels(void **state)
+{
+    static const struct {
+        const char *cancel;
+        const char *gone;
+        const char *second;
+        enum mp_job_state state;
+    } rows[] = {
+        { "cancel", "mx2", IN("running"), MP_JOB_CANCELLED },
+        { "cancel", "mx3 mx2 mx1", IN("queued"), MP_JOB_CANCELLED },
+        { "cancel", "mx2", IN("done"), MP_JOB_DONE },
+        { "cancel", "mx", IN("running"), MP_JOB_RUNNING },
+        { "cancel", "mx22 m", IN("running"), MP_JOB_RUNNING },
+        { "cancel", "", IN("running"), MP_JOB_RUNNING },
+        { "cancel", " ", IN("running"), MP_JOB_RUNNING },
+        { "other", "mx2", IN("running"), MP_JOB_RUNNING },
+    };
+
+    (void) state;
+
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct mp_record record;
+
+        assert_int_equal(
+            read_record(
+                &record,
+                TEXTS("job", TWO, rows[i].cancel, "ann", "gone", rows[i].gone),
+                TEXTS("n:mx1", IN("done"), "n:mx2", rows[i].second), NULL),
+            MP_OK);
+        assert_int_equal(mp_record_state(&record), rows[i].state);
+    }
+}
+
+
+static void
 numbers_are_summed_and_the_slowest_node_counts(void **state)
 {
     struct mp_record record;
@@ -540,6 +605,8 @@ main(void)
         cmocka_unit_test(the_state_is_that_of_all_nodes),
         cmocka_unit_test(a_mailbox_that_no_node_has_fails_the_job),
         cmocka_unit_test(a_job_for_nobody_is_queued_until_it_is_cancelled),
+        cmocka_unit_test(who_is_silent_is_named_while_it_is_waited_for),
+        cmocka_unit_test(who_is_gone_is_not_waited_for_when_somebody_cancels),
         cmocka_unit_test(numbers_are_summed_and_the_slowest_node_counts),
         cmocka_unit_test(the_eta_is_known_when_each_node_knows_it),
         cmocka_unit_test(the_next_attempt_is_that_of_the_first_node),

@@ -139,9 +139,14 @@ function nodeSays(node, { action }, heartbeat) {
   return [says, more.filter(Boolean).join('; ')].filter(Boolean).join(': ');
 }
 
-/* Asks first: a job cannot be gone on with. */
+/*
+ * Asks first: a job cannot be gone on with.  One that is being cancelled may
+ * be once more, when a server has gone meanwhile: then it is not waited for.
+ */
 export function Cancel({ job, onDone }) {
   const [asking, setAsking] = useState(false);
+  const seen = useSeenNodes();
+  const waits = Boolean(job.cancelled_by) && !isSilent(seen, job);
   const box = useRef(null);
   const used = useRef(false);
   const ended = hasEnded(job);
@@ -154,20 +159,28 @@ export function Cancel({ job, onDone }) {
 
   const ask = () => {
     used.current = true;
-    setAsking(!job.cancelled_by);
+    setAsking(!waits);
   };
 
   return html`
     <span ref=${box}>
       ${!ended && html`
-        <button type="button" aria-disabled=${Boolean(job.cancelled_by)}
-          onClick=${ask}>${job.cancelled_by ? 'Cancelling…' : 'Cancel job'}
+        <button type="button" aria-disabled=${waits}
+          onClick=${ask}>${waits ? 'Cancelling…' : 'Cancel job'}
           <span class="hidden"> ${scopeOf(job)}</span></button>`}
       ${!ended && asking && html`
         <${Sure} job=${job} onDone=${onDone}
           onClose=${() => setAsking(false)} />`}
     </span>`;
 }
+
+/* Whether a server that it waits for says nothing any more. */
+const isSilent = (seen, job) => Object.entries(job.nodes || {})
+  .some(([name, node]) => {
+    const heartbeat = heartbeatOf(seen, job, name);
+
+    return !hasEnded(node) && heartbeat && silentSince(heartbeat);
+  });
 
 /* Where the focus goes when its button is gone. */
 const headingOf = (box) => box.closest('article, main')
@@ -196,7 +209,8 @@ function Sure({ job, onDone, onClose }) {
       <p>${labelOfJob(job)}, ${scopeOf(job)}${countsOf(job)
         && `: ${countsOf(job)}`}. ${executorOf(job) === 'dovecot'
         ? 'Each server ends with the user it is at. What was done stays done.'
-        : 'Each server stops as soon as it can.'}</p>
+        : 'Each server stops as soon as it can.'} One that does not answer is
+        not waited for.</p>
       ${problem && html`<${ProblemNotice} problem=${problem} />`}
     <//>`;
 }

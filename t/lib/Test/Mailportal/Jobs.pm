@@ -90,6 +90,22 @@ sub node {
 }
 
 
+# The node is there, and has a heartbeat.
+
+sub alive {
+	my ($self, $name) = @_;
+	my ($component, $node) = split /:/, $name;
+
+	$self->node($name);
+	$self->{t}->redis('SET', "mp:{hb}:$name", $json->encode({
+		component => $component, node => $node,
+		version => '9.8.7', pid => 42, settings => 1, lists => '5-0',
+		whitelist => 0, blacklist => 0, lag_ms => 0,
+		stale => JSON::PP::false, problems => [] }));
+	return;
+}
+
+
 # How far a node is; errors and details are lists of items.
 
 sub progress {
