@@ -177,6 +177,14 @@ $(B)/fuzz/fuzz_login_line: FUZZINC = -Idovecot-plugin
 $(B)/fuzz/fuzz_helper: agent/mpa_helper_root.c agent/mpa_ops.def
 $(B)/fuzz/fuzz_helper: FUZZINC = -Iagent -Idaemon
 
+# the trace without Redis, and the lines of Dovecot's lanes
+$(B)/fuzz/fuzz_trace: agent/mpa_trace.c agent/mpa_trace_line.c \
+    daemon/mp_clock.c
+$(B)/fuzz/fuzz_trace: FUZZINC = -Iagent -Idaemon
+$(B)/fuzz/fuzz_lane: dovecot-plugin/common-wire.c dovecot-plugin/common-action.c
+$(B)/fuzz/fuzz_lane: FUZZINC = -Idovecot-plugin -std=gnu11 -DHAVE_CONFIG_H \
+    $(DVINC) -L$(DOVECOT_LIB) -Wl,-rpath,$(DOVECOT_LIB) -ldovecot
+
 # what an agent is made of, without its main()
 $(B)/t/mpa_%.t: t/unit/mpa_%.c $(patsubst %.c,$(B)/%.o,$(filter-out \
     agent/mpa_main.c,$(AGENT))) $(LIBDMN) $(LIBMP)

@@ -78,7 +78,8 @@ void lane_wire_put_item(string_t *dest, uint32_t seq,
 	str_printfa(dest, "%u\titem", seq);
 	lane_wire_put_text(dest, "folder", item->folder);
 	lane_wire_put_number(dest, "uid", item->uid);
-	lane_wire_put_number(dest, "saved", item->saved);
+	/* nothing was saved before there was time */
+	lane_wire_put_number(dest, "saved", I_MAX(item->saved, 0));
 	lane_wire_put_number(dest, "bytes", item->bytes);
 	str_append_c(dest, '\n');
 }
@@ -210,8 +211,11 @@ static int lane_wire_get_item(const char *field, struct action_message *item)
 	}
 	if (strcmp(name, "uid") == 0)
 		return str_to_uint32(value, &item->uid);
-	if (strcmp(name, "saved") == 0)
-		return str_to_time(value, &item->saved);
+	if (strcmp(name, "saved") == 0) {
+		if (str_to_time(value, &item->saved) < 0)
+			return -1;
+		return item->saved < 0 ? -1 : 0;
+	}
 	if (strcmp(name, "bytes") == 0)
 		return str_to_uint64(value, &item->bytes);
 	return -1;

@@ -1,6 +1,7 @@
 /*
- * Any bytes as a sample or as a backup from Redis: what is taken is written as
- * JSON that is read again as the same.
+ * Any bytes as what a node says of itself in Redis: a sample, a backup, what
+ * Radicale has, the sums of its mailboxes.  What is taken is written as JSON
+ * that is read again as the same.
  */
 
 #include <stdint.h>
@@ -10,6 +11,7 @@
 #include "mp_backup.h"
 #include "mp_dav.h"
 #include "mp_sample.h"
+#include "mp_usage.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -85,11 +87,24 @@ try_dav(const char *bytes, size_t size)
 }
 
 
+/* Dovecot's worker writes it; the rest of us only read. */
+static void
+try_usage(const char *bytes, size_t size)
+{
+    struct mp_error err = { "", "" };
+    struct mp_usage_total total;
+
+    must(mp_usage_total_parse(&total, bytes, size, &err) == MP_OK
+         || err.text[0] != '\0');
+}
+
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     try_sample((const char *) data, size);
     try_backup((const char *) data, size);
+    try_usage((const char *) data, size);
     try_dav((const char *) data, size);
 
     return 0;
