@@ -14,6 +14,16 @@ my $d = Test::Mailportal::Dovecot->new(faketime => 1, conf => <<'END');
 namespace inbox {
   separator = /
 }
+namespace public {
+  type = public
+  separator = /
+  prefix = Public/
+  location = maildir:~/Public
+  subscriptions = no
+  mailbox Trash {
+    special_use = \Trash
+  }
+}
 END
 
 my $day = 86400;
@@ -194,6 +204,24 @@ sub by_name {
 }
 
 
+# What belongs to all is nobody's to clear.
+
+sub public {
+	my ($format) = @_;
+	my $user = user($format);
+	my @args = ('--junk', '30d', '--trash', '30d');
+
+	at_imap($user, "CREATE Public/$_") for qw/ Trash Junk /;
+	five($user, $_, 40 * $day) for qw{ Public/Trash Public/Junk };
+	is(clear($user, @args)->{rows}, '',
+		"$format: folders that are not the user's own are left alone");
+	five($user, 'Trash', 40 * $day);
+	is(clear($user, @args)->{rows}, 'Trash:1 Trash:2 Trash:3',
+		'also beside one that is');
+	return;
+}
+
+
 # Maildir: a message whose file is gone, and a folder that cannot be read.
 
 sub odd_files {
@@ -242,6 +270,7 @@ for my $format (sort keys %format) {
 	moved($format);
 	below($format);
 	by_name($format);
+	public($format);
 }
 odd_files();
 wrong_use();
