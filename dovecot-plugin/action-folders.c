@@ -83,7 +83,6 @@ int action_folders_list(struct mail_user *user,
 		user->namespaces, patterns, MAIL_NAMESPACE_TYPE_PRIVATE,
 		MAILBOX_LIST_ITER_NO_AUTO_BOXES |
 			MAILBOX_LIST_ITER_SKIP_ALIASES |
-			MAILBOX_LIST_ITER_STAR_WITHIN_NS |
 			MAILBOX_LIST_ITER_RETURN_NO_FLAGS |
 			MAILBOX_LIST_ITER_RETURN_SPECIALUSE);
 	while ((info = mailbox_list_iter_next(iter)) != NULL) {
