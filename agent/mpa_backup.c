@@ -414,6 +414,16 @@ mpa_backup_done(struct mpa_job *job, const struct mp_backup *done)
 }
 
 
+/* Another node may have it; the job fails when none has. */
+static void
+mpa_backup_none(struct mpa_job *job, const char *why)
+{
+    (void) snprintf(job->progress.text, sizeof(job->progress.text), "%s", why);
+    job->progress.total = job->progress.done = 0;
+    job->progress.state = MP_JOB_DONE;
+}
+
+
 void
 mpa_backup(struct mpa_job *job)
 {
@@ -425,7 +435,7 @@ mpa_backup(struct mpa_job *job)
     enum mp_status status;
 
     if (config->radicale_folder[0] == '\0') {
-        mpa_job_fail(job, "there is no Radicale on this node");
+        mpa_backup_none(job, "there is no Radicale on this node");
         return;
     }
 
@@ -443,8 +453,12 @@ mpa_backup(struct mpa_job *job)
     } else if (mpa_job_cancelled(job)) {
         job->progress.state = MP_JOB_CANCELLED;
 
-    } else if (status == MP_NOT_FOUND && job->job.target[0] == '\0') {
-        mpa_job_fail(job, "Radicale was never used here: nothing to back up");
+    } else if (status == MP_NOT_FOUND) {
+        mpa_backup_none(job,
+                        job->job.target[0] != '\0'
+                            ? err.text
+                            : "Radicale was never used here: nothing to back "
+                              "up");
 
     } else {
         mpa_job_fail(job, "%s", err.text);

@@ -95,7 +95,7 @@ mpa_walk_type(const struct mpa_radicale_walk *walk, int folder,
     }
 
     if (fstatat(folder, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0) {
-        return IFTODT(st.st_mode);
+        return (unsigned char) IFTODT(st.st_mode);
     }
 
     if (errno != ENOENT) {

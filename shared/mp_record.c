@@ -315,20 +315,28 @@ mp_record_count(const struct mp_record *record)
 }
 
 
-/* A mailbox that none of Dovecot's nodes has; each has done what it could. */
+/*
+ * A mailbox that none of Dovecot's nodes has, or a backup that none has made;
+ * each has done what it could.
+ */
 static bool
 mp_record_has_nobody(const struct mp_record *record)
 {
     const struct mp_action_row *row = &mp_action_table[record->job.action];
+    bool backup = record->job.action == MP_ACTION_RADICALE_BACKUP;
 
-    if (strchr(record->job.target, '@') == NULL
-        || strcmp(row->executor, "dovecot") != 0)
+    if (!backup
+        && (strchr(record->job.target, '@') == NULL
+            || strcmp(row->executor, "dovecot") != 0))
     {
         return false;
     }
 
     for (unsigned int i = 0; i < record->node_count; i++) {
-        if (record->node[i].progress.total > 0) {
+        const struct mp_progress *progress = &record->node[i].progress;
+
+        if (progress->total > 0
+            && !(backup && progress->state == MP_JOB_FAILED)) {
             return false;
         }
     }

@@ -58,7 +58,8 @@ enum mp_status mp_record_parse(struct mp_record *record_r,
 
 /*
  * Of all nodes together.  Cancelled: somebody wants it, no node is at work
- * or has it before it, and one did not finish.
+ * or has it before it, and one did not finish.  Failed: all nodes, or none had
+ * that mailbox or anything to back up.
  */
 enum mp_job_state mp_record_state(const struct mp_record *record);
 

@@ -325,7 +325,12 @@ a_mailbox_that_no_node_has_fails_the_job(void **state)
         { ONE("quota-recalc", "a@b.test"), IN("done"), MP_JOB_DONE },
         { ONE("quota-recalc", "b.test"), NOBODY, MP_JOB_DONE },
         { ONE("quota-recalc", ""), NOBODY, MP_JOB_DONE },
-        { ONE("radicale-backup", "a@b.test"), NOBODY, MP_JOB_DONE },
+        { ONE("radicale-backup", "a@b.test"), NOBODY, MP_JOB_FAILED },
+        { ONE("radicale-backup", ""), NOBODY, MP_JOB_FAILED },
+        { ONE("radicale-backup", ""), IN("failed"), MP_JOB_FAILED },
+        { ONE("radicale-backup", ""), IN("done"), MP_JOB_DONE },
+        { ONE("radicale-backup", ""), IN("done-with-failures"),
+          MP_JOB_DONE_WITH_FAILURES },
     };
 
     (void) state;
