@@ -421,6 +421,9 @@ sub who_is_killed {
 	to_end($id);
 	is(job(somebody())->{state}, 'done', 'the next one is sent');
 	is(scalar came($to), 1, 'one that is in the queue twice is sent once');
+	$t->redis(XADD => 'mp:{jobs}:agent', '*', @{ $entry->[1] });
+	is(job(somebody())->{state}, 'done', 'the next one is sent');
+	is(scalar came($to), 1, 'also when that comes behind its end');
 	return;
 }
 
@@ -458,6 +461,12 @@ sub how_it_ends {
 	kill_agent();
 	is($t->api(DELETE => "/jobs/$id", role => 'MasterAdmin')->{status}, 202,
 		'cancelled while the agent is away');
+	# as if it had read that before
+	for (@{ $t->redis(XRANGE => 'mp:{jobs}:agent', '-', '+') }) {
+		my %f = @{ $_->[1] };
+		$t->redis(XDEL => 'mp:{jobs}:agent', $_->[0])
+			if $f{op} eq 'cancel';
+	}
 	serve();
 	$t->start('agent');
 	is(to_end($id)->{state}, 'cancelled', 'it is when that comes back');
