@@ -22,11 +22,12 @@ protocol doveadm {
 }
 
 protocol mailportal {
-  mail_plugins = quota zlib
+  mail_plugins = quota zlib acl
 }
 
 plugin {
   zlib_save = gz
+  acl = vfile
 }
 END
 
@@ -56,6 +57,17 @@ is($lane->line(), '1 ok folders=1 messages=3', 'resync');
 like($lane->line(), qr/^2 ok before=(6\d{4}) after=\1 messages=3 /,
 	'recalc counts what is read, not what is stored');
 like($lane->line(), qr/^3 ok messages=3 bytes=6\d{4} /, 'so does usage');
+
+# what an ACL forbids the user does not hinder the operator
+
+$d->fill($user, 2, folder => 'Shut');
+open my $fh, '>', $d->home($user) . '/Maildir/.Shut/dovecot-acl' or die;
+print $fh "owner l\n";
+close $fh;
+$d->own($user);
+$lane->put("4 resync $user");
+is($lane->line(), '4 ok folders=2 messages=5',
+	'a folder that may only be seen is rebuilt, too');
 $lane->close();
 
 my $imap = $d->imap($user);
