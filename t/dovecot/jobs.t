@@ -133,8 +133,28 @@ push_raw($d, op => 'run', id => $id, job => ($d->job_json(id => $id,
 	action => 'quota-recalc'))[1]);
 my $last = $d->job_push(action => 'quota-recalc', target => $there[0]);
 $d->job_end($last);
-unlike($t->read_file('log/dovecot.log'), qr/Job $id.*Job $id/s,
-	'an entry that comes once more is not done again');
+ok(!-e journal_file($d, $id, ''),
+	'an entry that comes once more is not begun again');
+
+# requests with one Idempotency-Key that come together may each queue it
+
+my ($double, $text) = $d->job_json(action => 'index-rebuild',
+	target => 'here.test', rate => 5);
+my @entry = (op => 'run', id => $double, job => $text);
+push_raw($d, @entry) for 1 .. 3;
+$d->job_at($double, 1);
+push_raw($d, @entry);
+$job = $d->job_end($double);
+is_deeply([@$job{qw/ total done /}], [5, 5], 'each user is done once');
+kill 'STOP', $d->worker_pid();
+push_raw($d, @entry);
+$d->kill_worker();
+push_raw($d, @entry);
+$d->job_end($d->job_push(action => 'quota-recalc', target => $there[0]));
+is(scalar(() = $t->read_file('log/dovecot.log') =~ /Job $double \(/g), 1,
+	'a job that is queued many times is one job');
+is($d->redis('XPENDING', 'mp:{jobs}:dovecot', $d->node())->[0], 0,
+	'whose entries are all read');
 
 $id = $d->job_push(action => 'quota-recalc', nodes => ['other']);
 $d->job_end($d->job_push(action => 'quota-recalc', target => $there[0]));

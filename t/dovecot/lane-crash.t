@@ -36,50 +36,65 @@ sub end_in_journal {
 }
 
 
-# at any moment
+# at any moment; on a busy machine a job is done before it met many kills
 
-my $id = $d->job_push(action => 'index-rebuild', target => 'many.test',
-	rate => 60);
 my $kills = 0;
-my $seen = 0;
 
-while (!-s journal_file($d, $id, 'users')) { sleep 0.01; }
-while ($kills < 10) {
-	$d->wait_for(sub { done_lines($d, $id) > $seen }, 20, 'progress');
-	$seen = done_lines($d, $id) + 6;
-	last if $seen >= 90;
-	# Dovecot waits before it starts anew what ends as soon as it begins
-	my @pids;
-	$d->wait_for(sub { @pids = $d->lane_pids();
-		@pids && status($d) =~ /(\d+) connected/ && $1 == @pids },
-		20, 'lanes that are there');
-	$kills += kill 'KILL', $pids[0] // die "no lane\n";
+
+sub killed_at_any_moment {
+	my $id = $d->job_push(action => 'index-rebuild', target => 'many.test',
+		rate => 40);
+	my $seen = 0;
+
+	while (!-s journal_file($d, $id, 'users')) { sleep 0.01; }
+	while ($kills < 10) {
+		$d->wait_for(sub { done_lines($d, $id) > $seen }, 40,
+			'progress');
+		$seen = done_lines($d, $id) + 6;
+		last if $seen >= 90;
+		# Dovecot waits before it starts anew what ends as soon as it
+		# begins
+		my @pids;
+		$d->wait_for(sub { @pids = $d->lane_pids();
+			@pids && status($d) =~ /(\d+) connected/
+				&& $1 == @pids }, 40, 'lanes that are there');
+		$kills += kill 'KILL', $pids[0] // die "no lane\n";
+	}
+	hold_redis($d);
+	end_in_journal($id);
+	is(once_each($d, $id, 100), '', 'each user was worked on once');
+	resume_redis($d);
+	return $d->job_end($id);
 }
-cmp_ok($kills, '>=', 5, "lanes were killed $kills times");
-hold_redis($d);
-end_in_journal($id);
-is(once_each($d, $id, 100), '', 'each user was worked on once');
-resume_redis($d);
-my $job = $d->job_end($id);
-is_deeply([@$job{qw/ total done /}], [100, 100], 'nobody is left out');
+
+
+my %lost;
+my %failed;
+
+while ($kills < 5) {
+	my $job = killed_at_any_moment();
+
+	is_deeply([@$job{qw/ total done /}], [100, 100],
+		'nobody is left out');
+	$failed{ $_->{target} } = 1 for @{ $job->{errors} };
+}
+pass("lanes were killed $kills times");
 
 # one whose second lane was killed too, by chance, has failed
-my %lost;
 $lost{$_}++ for $t->read_file('log/dovecot.log')
 	=~ /A lane ended while it worked on (\S+)/g;
-is_deeply([sort map { $_->{target} } @{ $job->{errors} }],
-	[sort grep { $lost{$_} > 1 } keys %lost],
+is(scalar(grep { $lost{$_} < 2 } keys %failed), 0,
 	'who failed was in two lanes that were killed');
 
 # at work on a user: once
 
 hold($d, $victim);
-$id = $d->job_push(action => 'index-rebuild', target => $victim);
+my $id = $d->job_push(action => 'index-rebuild', target => $victim);
 $d->wait_for(sub { busy($d) == 1 }, 20, 'a lane at work');
 $d->kill_lanes();
 $d->wait_for(sub { $d->lane_pids() && busy($d) == 1 }, 20, 'another lane');
 release($d, $victim);
-$job = $d->job_end($id);
+my $job = $d->job_end($id);
 is_deeply([@$job{qw/ state done failed messages /}], ['done', 1, 0, 2],
 	'a user whose lane is killed is worked on by another');
 
