@@ -11,6 +11,7 @@ use Test::More;
 use Test::Mailportal::Dovecot;
 use Test::Mailportal::Worker;
 
+use POSIX ();
 use Time::HiRes qw/ sleep /;
 
 my $d = Test::Mailportal::Dovecot->new(worker => { lanes => 2 },
@@ -19,7 +20,6 @@ my $t = $d->t();
 
 quiet($d);
 
-# a killed lane leaves locks of Maildir behind, for which Dovecot waits minutes
 my @users = $d->add_users(100, 'many.test', mail => 'sdbox:~/sdbox');
 my ($victim) = $d->add_users(['victim@one.test']);
 
@@ -120,5 +120,20 @@ release($d, $victim);
 $job = $d->job_end($d->job_push(action => 'index-rebuild',
 	target => $victim));
 is($job->{state}, 'done', 'the next job for that user is done');
+
+# a lane that is killed leaves the lock of its Maildir, as Dovecot writes it:
+# that of a process which is there is waited for up to two minutes
+
+my ($pid) = $d->lane_pids();
+$d->kill_lanes();
+$d->wait_for(sub { !-e "/proc/$pid" }, 20, 'the lane to be gone');
+hold($d, $victim, "$pid:" . (POSIX::uname())[1]);
+like($d->deliver($victim), qr/^250/, 'mail is taken all the same');
+is($d->count($victim), 3, 'who reads it does not wait for who was killed');
+hold($d, $victim, "$pid:" . (POSIX::uname())[1]);
+$job = $d->job_end($d->job_push(action => 'index-rebuild',
+	target => $victim));
+is_deeply([@$job{qw/ state failed messages /}], ['done', 0, 3],
+	'nor does the next job');
 
 $d->done();

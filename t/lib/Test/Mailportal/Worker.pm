@@ -68,15 +68,15 @@ sub busy {
 
 
 # A lane that comes to this user's Maildir waits for the lock of its list of
-# messages, up to two minutes.
+# messages, up to two minutes; by is who has it, a process of another host.
 
 sub hold {
-	my ($d, $user) = @_;
+	my ($d, $user, $by) = @_;
 	my $root = $d->root($user);
 
 	open my $fh, '>', "$root/dovecot-uidlist.lock"
 		or die "$root: $!\n";
-	print $fh "1:elsewhere\n";
+	print $fh $by // "1:elsewhere\n";
 	close $fh;
 	$d->own($user);
 	return;
