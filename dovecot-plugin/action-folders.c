@@ -3,7 +3,7 @@
 #include "lib.h"
 #include "array.h"
 #include "eacces-error.h"
-#include "mail-storage.h"
+#include "mail-storage-private.h"
 #include "mail-namespace.h"
 #include "mail-user.h"
 #include "mailbox-list-iter.h"
@@ -47,6 +47,13 @@ bool action_folders_exist(struct mail_user *user)
 	return FALSE;
 }
 
+/* Its messages are those of other folders: they would be met twice. */
+static bool action_namespace_is_virtual(struct mail_namespace *ns)
+{
+	return (mail_namespace_get_default_storage(ns)->class_flags &
+		MAIL_STORAGE_CLASS_FLAG_NOQUOTA) != 0;
+}
+
 static int
 action_folder_cmp(const struct action_folder *a, const struct action_folder *b)
 {
@@ -86,6 +93,8 @@ int action_folders_list(struct mail_user *user,
 			MAILBOX_LIST_ITER_RETURN_NO_FLAGS |
 			MAILBOX_LIST_ITER_RETURN_SPECIALUSE);
 	while ((info = mailbox_list_iter_next(iter)) != NULL) {
+		if (action_namespace_is_virtual(info->ns))
+			continue;
 		folder = array_append_space(folders_r);
 		folder->ns = info->ns;
 		folder->vname = t_strdup(info->vname);

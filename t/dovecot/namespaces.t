@@ -9,6 +9,7 @@ use strict;
 use lib 't/lib';
 
 use Test::More;
+use File::Path qw/ make_path /;
 use Test::Mailportal::Dovecot;
 
 my $old = time() - 40 * 86400;
@@ -107,4 +108,40 @@ for (['/', ''], ['/', 'INBOX/'], ['.', 'INBOX.'], ['/', 'Folders/']) {
 	is(join('', $d->t()->alerts()), '', 'no alerts');
 }
 
-done_testing();
+# A virtual folder shows the messages of others, as here those of the INBOX.
+
+my %plugins = (imap => 'quota virtual', lmtp => 'quota sieve virtual',
+	doveadm => 'quota virtual', mailportal => 'quota virtual');
+my $d = Test::Mailportal::Dovecot->new(faketime => 1,
+	conf => join('', map { "protocol $_ {\n  mail_plugins = $plugins{$_}\n}\n" }
+	sort keys %plugins) . <<'END');
+namespace inbox {
+  separator = /
+}
+namespace virtual {
+  separator = /
+  prefix = virtual/
+  location = virtual:~/virtual
+  mailbox Trash {
+    special_use = \Trash
+  }
+}
+END
+my ($user) = $d->add_users(['u1@virtual.test'], mail => 'sdbox:~/sdbox');
+
+$d->save($user, saved => $old) for 1 .. 3;
+make_path($d->home($user) . '/virtual/Trash');
+open my $fh, '>', $d->home($user) . '/virtual/Trash/dovecot-virtual' or die;
+print $fh "INBOX\n  all\n";
+close $fh;
+$d->own($user);
+is($d->count($user, 'virtual/Trash'), 3, 'a virtual folder');
+my $job = $d->job_end($d->job_push(action => 'clear-folders',
+	target => $user, trash_days => 30));
+is_deeply([@$job{qw/ state messages /}], ['done', 0], 'is not cleared');
+is($d->count($user), 3, 'for it is the INBOX');
+$job = $d->job_end($d->job_push(action => 'index-rebuild', target => $user));
+is_deeply([@$job{qw/ state folders messages /}], ['done', 1, 3],
+	'and its messages are counted once');
+
+$d->done();
