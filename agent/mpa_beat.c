@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "mp_beat.h"
 #include "mp_clock.h"
 #include "mp_heartbeat.h"
 #include "mp_info.h"
@@ -41,30 +42,10 @@ static enum mp_status
 mpa_beat_send(struct mpa_beat *beat, struct mp_error *err)
 {
     struct mp_heartbeat hb;
-    redisReply *reply;
-    struct mp_cmd cmd;
-    enum mp_status status;
 
     mpa_beat_fill(beat, &hb);
 
-    mp_cmd_init(&cmd);
-    mp_heartbeat_command(&cmd, &hb);
-    status = mp_redis_do(beat->redis, &cmd, 0, &reply, err);
-    mp_cmd_reset(&cmd);
-
-    if (status == MP_OK) {
-        freeReplyObject(reply);
-        mp_heartbeat_index_command(&cmd, &hb, mp_clock_msecs() / 1000);
-        status = mp_redis_do(beat->redis, &cmd, 0, &reply, err);
-    }
-
-    if (status == MP_OK) {
-        freeReplyObject(reply);
-    }
-
-    mp_cmd_free(&cmd);
-
-    return status;
+    return mp_beat_send(beat->redis, &hb, err);
 }
 
 

@@ -1,3 +1,5 @@
+/* Connections of the agent's parts, and the settings as Redis has them. */
+
 #include "mpa.h"
 
 #include "mp_key.h"

@@ -6,8 +6,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "mp_info.h"
+#include "mp_beat.h"
 #include "mp_clock.h"
+#include "mp_info.h"
 #include "mp_stream.h"
 #include "mpm_redis.h"
 #include "mpm_trouble.h"
@@ -54,16 +55,6 @@ mpm_beat_new(const struct mpm_config *config, struct mpm_current *current,
 }
 
 
-void
-mpm_beat_free(struct mpm_beat *beat)
-{
-    if (beat != NULL) {
-        mp_redis_free(beat->redis);
-        free(beat);
-    }
-}
-
-
 static void
 mpm_beat_fill(struct mpm_beat *beat, struct mp_heartbeat *hb)
 {
@@ -94,30 +85,10 @@ static enum mp_status
 mpm_beat_send(struct mpm_beat *beat, struct mp_error *err)
 {
     struct mp_heartbeat hb;
-    redisReply *reply;
-    struct mp_cmd cmd;
-    enum mp_status status;
 
     mpm_beat_fill(beat, &hb);
 
-    mp_cmd_init(&cmd);
-    mp_heartbeat_command(&cmd, &hb);
-    status = mp_redis_do(beat->redis, &cmd, 0, &reply, err);
-    mp_cmd_reset(&cmd);
-
-    if (status == MP_OK) {
-        freeReplyObject(reply);
-        mp_heartbeat_index_command(&cmd, &hb, mp_clock_msecs() / 1000);
-        status = mp_redis_do(beat->redis, &cmd, 0, &reply, err);
-    }
-
-    if (status == MP_OK) {
-        freeReplyObject(reply);
-    }
-
-    mp_cmd_free(&cmd);
-
-    return status;
+    return mp_beat_send(beat->redis, &hb, err);
 }
 
 

@@ -16,7 +16,6 @@ struct mpm_beat;
 struct mpm_beat *mpm_beat_new(const struct mpm_config *config,
                               struct mpm_current *current,
                               struct mpm_stat *stat, struct mp_health *health);
-void mpm_beat_free(struct mpm_beat *beat);
 
 /* Starts the thread; an errno, or zero. */
 int mpm_beat_start(struct mpm_beat *beat);

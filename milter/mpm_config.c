@@ -204,13 +204,6 @@ mpm_config_read(struct mpm_config *config_r, const char *path,
 }
 
 
-void
-mpm_config_free(struct mpm_config *config)
-{
-    mp_conf_free(mpm_config_rows, config);
-}
-
-
 bool
 mpm_config_trusts_daemon(const struct mpm_config *config, const char *name)
 {

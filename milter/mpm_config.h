@@ -56,12 +56,11 @@ struct mpm_config {
 extern const struct mp_conf_row mpm_config_rows[];
 
 /*
- * Reads the file; node is the host's name unless the file has one.  The
- * caller frees config_r with mpm_config_free(), whatever comes out.
+ * Reads the file; node is the host's name unless the file has one.  What is
+ * in config_r lives as long as the program.
  */
 enum mp_status mpm_config_read(struct mpm_config *config_r, const char *path,
                                struct mp_error *err);
-void mpm_config_free(struct mpm_config *config);
 
 /* Whether a name is one of trusted_daemons. */
 bool mpm_config_trusts_daemon(const struct mpm_config *config,

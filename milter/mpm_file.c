@@ -58,18 +58,6 @@ mpm_file_new(const char *path, struct mpm_current *current,
 }
 
 
-void
-mpm_file_free(struct mpm_file *file)
-{
-    if (file != NULL) {
-        (void) pthread_cond_destroy(&file->cond);
-        (void) pthread_mutex_destroy(&file->lock);
-        free(file->path);
-        free(file);
-    }
-}
-
-
 static enum mp_status
 mpm_file_use(struct mpm_settings **settings_r, struct mpm_lists **lists_r,
              const struct mp_snapshot *snapshot, struct mp_error *err)

@@ -14,7 +14,6 @@ struct mpm_file;
 /* path "" keeps no file.  NULL without memory. */
 struct mpm_file *mpm_file_new(const char *path, struct mpm_current *current,
                               struct mp_health *health);
-void mpm_file_free(struct mpm_file *file);
 
 /*
  * Reads the file.  The caller owns a hold of each; NULL is what it does not

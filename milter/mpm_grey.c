@@ -50,22 +50,6 @@ mpm_grey_new(const struct mpm_config *config, struct mpm_stat *stat,
 }
 
 
-void
-mpm_grey_free(struct mpm_grey *grey)
-{
-    if (grey != NULL) {
-        for (size_t i = 0; i < grey->count; i++) {
-            mp_redis_free(grey->idle[i]);
-        }
-
-        mpm_breaker_deinit(&grey->breaker);
-        (void) pthread_cond_destroy(&grey->cond);
-        (void) pthread_mutex_destroy(&grey->lock);
-        free(grey);
-    }
-}
-
-
 static void
 mpm_grey_put(struct mpm_grey *grey, struct mp_redis *redis)
 {

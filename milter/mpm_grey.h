@@ -15,7 +15,6 @@ struct mpm_grey;
 /* The parts must outlive it.  NULL without memory. */
 struct mpm_grey *mpm_grey_new(const struct mpm_config *config,
                               struct mpm_stat *stat, struct mp_health *health);
-void mpm_grey_free(struct mpm_grey *grey);
 
 /*
  * How many seconds this message has to wait, 0 when it may pass.  Any thread

@@ -61,16 +61,6 @@ mpm_current_swap(struct mpm_current *current, unsigned int slot)
 }
 
 
-void
-mpm_current_free(struct mpm_current *current)
-{
-    if (current != NULL) {
-        mpm_current_swap(current, 0);
-        free(current);
-    }
-}
-
-
 struct mpm_snapshot *
 mpm_current_hold(struct mpm_current *current)
 {

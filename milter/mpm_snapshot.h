@@ -44,7 +44,6 @@ struct mpm_current;
 struct mpm_current *mpm_current_new(void);
 
 /* Nobody may hold a snapshot any more. */
-void mpm_current_free(struct mpm_current *current);
 
 /* NULL as long as nothing was published. */
 struct mpm_snapshot *mpm_current_hold(struct mpm_current *current);

@@ -26,7 +26,7 @@ static const struct {
 };
 
 
-static bool
+bool
 mp_span_skip(struct mp_span *span, const char *text)
 {
     size_t len = strlen(text);

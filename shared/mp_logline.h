@@ -30,6 +30,9 @@ struct mp_span {
     size_t len;
 };
 
+/* Whether it begins with the text, which is then not in it any more. */
+bool mp_span_skip(struct mp_span *span, const char *text);
+
 /* What is not there is of length 0. */
 struct mp_logline {
     struct mp_span time;

@@ -7,22 +7,6 @@
 #define MP_ADDRESS_MAX 1024
 
 
-static bool
-mp_skip(struct mp_span *span, const char *text)
-{
-    size_t len = strlen(text);
-
-    if (span->len < len || memcmp(span->bytes, text, len) != 0) {
-        return false;
-    }
-
-    span->bytes += len;
-    span->len -= len;
-
-    return true;
-}
-
-
 static void
 mp_span_of(struct mp_span *span_r, const char *text)
 {
@@ -171,19 +155,19 @@ mp_take_begin(struct mp_span rest, struct mp_mail_event *event)
 {
     struct mp_span word;
 
-    if (mp_skip(&rest, "uid=")) {
+    if (mp_span_skip(&rest, "uid=")) {
         event->kind = MP_MAIL_BEGIN;
         return true;
     }
 
-    if (!mp_skip(&rest, "client=") || !mp_take_client(&rest, event)) {
+    if (!mp_span_skip(&rest, "client=") || !mp_take_client(&rest, event)) {
         return false;
     }
 
     event->kind = MP_MAIL_BEGIN;
 
-    if (mp_skip(&rest, ", sasl_method=") && mp_until(&rest, ", ", &word)
-        && mp_skip(&rest, "sasl_username="))
+    if (mp_span_skip(&rest, ", sasl_method=") && mp_until(&rest, ", ", &word)
+        && mp_span_skip(&rest, "sasl_username="))
     {
         if (!mp_until(&rest, ", ", &event->login)) {
             event->login = rest;
@@ -202,19 +186,19 @@ mp_take_envelope(struct mp_span rest, struct mp_mail_event *event)
     size_t i = 0;
 
     /* postscreen has commas */
-    if (!mp_skip(&rest, "from=<") || !mp_take_address(&rest, &from)) {
+    if (!mp_span_skip(&rest, "from=<") || !mp_take_address(&rest, &from)) {
         return false;
     }
 
-    (void) mp_skip(&rest, ",");
+    (void) mp_span_skip(&rest, ",");
 
-    if (mp_skip(&rest, " to=<") && !mp_take_address(&rest, &to)) {
+    if (mp_span_skip(&rest, " to=<") && !mp_take_address(&rest, &to)) {
         return false;
     }
 
-    (void) mp_skip(&rest, ",");
+    (void) mp_span_skip(&rest, ",");
 
-    if (mp_skip(&rest, " proto=")) {
+    if (mp_span_skip(&rest, " proto=")) {
         while (i < rest.len && rest.bytes[i] >= 'A' && rest.bytes[i] <= 'Z') {
             i++;
         }
@@ -222,14 +206,14 @@ mp_take_envelope(struct mp_span rest, struct mp_mail_event *event)
         mp_advance(&rest, rest.bytes + i);
     }
 
-    (void) mp_skip(&rest, ",");
+    (void) mp_span_skip(&rest, ",");
 
-    if (mp_skip(&rest, " helo=<") && !mp_take_address(&rest, &word)) {
+    if (mp_span_skip(&rest, " helo=<") && !mp_take_address(&rest, &word)) {
         return false;
     }
 
     /* what header_checks say is behind it, after a colon */
-    if (rest.len > 0 && !mp_skip(&rest, ": ")) {
+    if (rest.len > 0 && !mp_span_skip(&rest, ": ")) {
         return false;
     }
 
@@ -275,9 +259,9 @@ mp_find_entry(struct mp_mail_event *event)
 {
     struct mp_span rest = event->reply;
 
-    (void) mp_skip(&rest, "550 ");
+    (void) mp_span_skip(&rest, "550 ");
 
-    if (event->milter && mp_skip(&rest, "5.7.1 " MP_REPLY_BLOCKED)
+    if (event->milter && mp_span_skip(&rest, "5.7.1 " MP_REPLY_BLOCKED)
         && mp_until(&rest, MP_REPLY_BLOCKED_END, &event->entry))
     {
         mp_span_of(&event->verdict, mp_verdict_name(MP_REJECT));
@@ -293,9 +277,9 @@ mp_take_refusal(struct mp_span rest, struct mp_mail_event *event)
     struct mp_span stage, head;
     const char *end;
 
-    if (mp_skip(&rest, "milter-reject: ")) {
+    if (mp_span_skip(&rest, "milter-reject: ")) {
         event->milter = true;
-    } else if (!mp_skip(&rest, "reject: ")) {
+    } else if (!mp_span_skip(&rest, "reject: ")) {
         return false;
     }
 
@@ -310,7 +294,7 @@ mp_take_refusal(struct mp_span rest, struct mp_mail_event *event)
         return true;
     }
 
-    (void) mp_skip(&head, ": ");
+    (void) mp_span_skip(&head, ": ");
     event->temporary = head.len > 0 && head.bytes[0] == '4';
     mp_find_envelope(head, event);
 
@@ -329,17 +313,19 @@ mp_take_refusal(struct mp_span rest, struct mp_mail_event *event)
 static bool
 mp_take_queued(struct mp_span rest, struct mp_mail_event *event)
 {
-    if (!mp_skip(&rest, "from=<") || !mp_take_address(&rest, &event->from)) {
+    if (!mp_span_skip(&rest, "from=<")
+        || !mp_take_address(&rest, &event->from)) {
         return false;
     }
 
     event->has_from = true;
 
-    if (mp_skip(&rest, ", size=") && mp_until(&rest, ", ", &event->size)) {
+    if (mp_span_skip(&rest, ", size=") && mp_until(&rest, ", ", &event->size))
+    {
         event->kind = MP_MAIL_QUEUED;
     } else {
-        event->kind = mp_skip(&rest, ", status=expired") ? MP_MAIL_EXPIRED
-                                                         : MP_MAIL_OTHER;
+        event->kind = mp_span_skip(&rest, ", status=expired") ? MP_MAIL_EXPIRED
+                                                              : MP_MAIL_OTHER;
     }
 
     return true;
@@ -352,9 +338,10 @@ mp_find_session(struct mp_mail_event *event)
 {
     struct mp_span rest = event->reply, address, session;
 
-    if (!mp_skip(&rest, "250 2.0.0 <") || !mp_take_address(&rest, &address)
-        || !mp_skip(&rest, " ") || !mp_until(&rest, " Saved", &session)
-        || rest.len != 0 || session.len == 0 || session.len > 64
+    if (!mp_span_skip(&rest, "250 2.0.0 <")
+        || !mp_take_address(&rest, &address) || !mp_span_skip(&rest, " ")
+        || !mp_until(&rest, " Saved", &session) || rest.len != 0
+        || session.len == 0 || session.len > 64
         || memchr(session.bytes, ' ', session.len) != NULL)
     {
         return;
@@ -371,9 +358,11 @@ mp_take_delivery(struct mp_span rest, const struct mp_span *process,
 {
     struct mp_span word;
 
-    if (!mp_skip(&rest, "to=<") || !mp_take_address(&rest, &event->to)
-        || (mp_skip(&rest, ", orig_to=<") && !mp_take_address(&rest, &word))
-        || !mp_skip(&rest, ", relay=") || !mp_until(&rest, ", ", &event->relay)
+    if (!mp_span_skip(&rest, "to=<") || !mp_take_address(&rest, &event->to)
+        || (mp_span_skip(&rest, ", orig_to=<")
+            && !mp_take_address(&rest, &word))
+        || !mp_span_skip(&rest, ", relay=")
+        || !mp_until(&rest, ", ", &event->relay)
         || !mp_until(&rest, "dsn=", &word)
         || !mp_until(&rest, ", status=", &event->dsn)
         || !mp_until(&rest, " ", &event->status))
@@ -383,7 +372,8 @@ mp_take_delivery(struct mp_span rest, const struct mp_span *process,
 
     event->kind = MP_MAIL_DELIVERY;
 
-    if (mp_skip(&rest, "(") && rest.len > 0 && rest.bytes[rest.len - 1] == ')')
+    if (mp_span_skip(&rest, "(") && rest.len > 0
+        && rest.bytes[rest.len - 1] == ')')
     {
         event->reply = (struct mp_span){ rest.bytes, rest.len - 1 };
     }
@@ -408,7 +398,7 @@ mp_take_verdict(struct mp_span rest, struct mp_mail_event *event)
     struct mp_span word;
     const char *last;
 
-    (void) mp_skip(&rest, "info: ");
+    (void) mp_span_skip(&rest, "info: ");
 
     if (!mp_until(&rest, ": from [", &event->queue_id)
         || !mp_queue_id_check(event->queue_id.bytes, event->queue_id.len))
@@ -448,7 +438,7 @@ mp_take_stored(const struct mp_logline *line, struct mp_mail_event *event)
     struct mp_span process = line->process;
     const char *session, *at;
 
-    if (!mp_skip(&process, "lmtp(") || process.len < 2
+    if (!mp_span_skip(&process, "lmtp(") || process.len < 2
         || process.bytes[process.len - 1] != '>')
     {
         return;
@@ -507,7 +497,7 @@ mp_take_queue_event(const struct mp_logline *line, struct mp_mail_event *event)
     if (mp_is(&rest, "removed")) {
         event->kind = MP_MAIL_REMOVED;
 
-    } else if (mp_skip(&rest, "message-id=")) {
+    } else if (mp_span_skip(&rest, "message-id=")) {
         event->kind = MP_MAIL_MESSAGE_ID;
         event->message_id = rest;
 
@@ -537,13 +527,13 @@ mp_mail_event_parse(struct mp_mail_event *event_r,
     } else if (line->process.len > 8
                && memcmp(line->process.bytes, "postfix/", 8) == 0)
     {
-        if (mp_skip(&rest, "NOQUEUE: ")) {
+        if (mp_span_skip(&rest, "NOQUEUE: ")) {
             (void) mp_take_refusal(rest, event_r);
 
-        } else if (mp_skip(&rest, "connect from ")) {
+        } else if (mp_span_skip(&rest, "connect from ")) {
             event_r->kind = mp_take_client(&rest, event_r) ? MP_MAIL_CONNECT
                                                            : MP_MAIL_NONE;
-        } else if (mp_skip(&rest, "disconnect from ")) {
+        } else if (mp_span_skip(&rest, "disconnect from ")) {
             event_r->kind = MP_MAIL_DISCONNECT;
         }
     }

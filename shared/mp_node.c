@@ -1,3 +1,5 @@
+/* The form of a node's name. */
+
 #include <stdbool.h>
 #include <string.h>
 

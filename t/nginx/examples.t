@@ -61,6 +61,11 @@ like($out, qr/"what":"settings\.patch"/, 'one sees who did what');
 like($out, qr/\n\{"entries":\[\],"cursor":null\}\n/,
 	'and who used the master password');
 
+for my $what (qw! logs/postfix usage trace !) {
+	$out = run((grep { m!/v1/$what\?! } @block)[0] // 'false');
+	unlike($out, qr/"status":[45]\d\d/, "$what is answered");
+}
+
 my ($problem) = $page =~ /^(\{"type":.*?\]\})$/ms;
 my $is = $t->api(PATCH => '/settings', role => 'MasterAdmin',
 	json => { antispam => { reject => 'x' } },

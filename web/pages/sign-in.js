@@ -1,3 +1,5 @@
+/* Signing in: what the portal shows to who is nobody yet. */
+
 import { html, useEffect, useRef, useState } from '../vendor/preact.js';
 import { isAway, signIn } from '../api.js';
 import { span } from '../text.js';

@@ -1,3 +1,5 @@
+/* The spam thresholds, as a scale and as a form. */
+
 import { html } from '../vendor/preact.js';
 import { PageHead } from '../ui/page.js';
 import { Scale } from '../ui/scale.js';
