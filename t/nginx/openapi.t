@@ -105,6 +105,39 @@ ok($api->{components}{schemas}{Problem}{properties}{code},
 	'a problem is described once');
 
 
+# what is described is read, and what is read is described
+
+my %read;
+for my $file (glob('ngx_mailportal_module/*.c')) {
+	open my $c, '<', $file or die "$file: $!\n";
+	local $/;
+	my $text = <$c>;
+	$read{$_} = 1 for $text =~ /_arg(?:_number)?\(r,\s*"(\w+)"/g;
+}
+
+my %query = map { $_->{name} => 1 } grep { $_->{in} eq 'query' }
+	map { @{ $_->{parameters} } } values %described;
+is(join(' ', sort keys %query), join(' ', sort keys %read),
+	'the arguments of queries are those that are read');
+
+my %sample = (list => 'whitelist', service => 'postfix');
+my $master = $t->role('MasterAdmin');
+
+for my $name (grep { /^get / } sort keys %described) {
+	my $path = $name =~ s/^get //r =~ s/\{(\w+)\}/$sample{$1} \/\/ 'x'/ger;
+
+	for my $arg (grep { $_->{in} eq 'query' && $_->{schema}{type} =~ /^(?:integer|number)$/ }
+		@{ $described{$name}{parameters} })
+	{
+		my $more = $path eq '/explain' ? '&sender=a@b.example' : '';
+		my $bad = $t->api(GET => "$path?$arg->{name}=x$more",
+			cookie => $master);
+		is("$bad->{status} " . ($bad->{json}{errors}[0]{field} // ''),
+			"422 $arg->{name}", "$name refuses a $arg->{name} that is none");
+	}
+}
+
+
 # /schema: the form of the settings page
 
 $res = $t->api(GET => '/schema', cookie => $cookie);
