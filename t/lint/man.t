@@ -29,4 +29,18 @@ for my $program (slurp('Makefile') =~ m!^\$\(B\)/(mailportal-[\w-]+):!mg) {
 		"$program has a man page");
 }
 
+# what the root helper does stands in a table, and is told in full
+
+my $agent = slurp('docs/man/mailportal-agent.8') =~ s/\s+/ /gr;
+
+for my $op (slurp('agent/mpa_ops.def') =~ /^MPA_OP\((.*?)\)$/msg) {
+	my ($id, $doc) = $op =~ /^(\w+), \d+,\s*(".*")$/s;
+	next unless defined $doc;
+
+	my $name = lc($id) =~ tr/_/-/r;
+	$doc = join '', $doc =~ /"([^"]*)"/g;
+	ok(index($agent, ".It Cm $name $doc") >= 0,
+		"mailportal-agent(8) says what $name does");
+}
+
 done_testing();
