@@ -86,7 +86,9 @@ async function everyPage(portal, name, options) {
   for (const place of PAGES) {
     await page.goto(page.url().replace(/#.*/, `#/${place}`));
     await page.locator('h1').waitFor();
-    await until(async () => await page.locator('.loading').count() === 0);
+    // a table that is read anew is pale
+    await until(async () => await page.locator('.loading, [aria-busy="true"]')
+      .count() === 0);
     await check(page, `${place.replace(/\?.*/, '')}, ${name}`);
   }
   await page.context().close();
