@@ -50,6 +50,24 @@ mpa_postmap_is(const struct mpa_config *config, const char *name,
 }
 
 
+/*
+ * What a full disk has cut short would keep postmap for ever: Berkeley DB
+ * waits until its own temporary file is gone.
+ */
+static void
+mpa_postmap_clear(const struct mpa_config *config, const char *name)
+{
+    char path[MPA_PATH_SIZE];
+
+    (void) snprintf(path, sizeof(path), "%s/%s/%s.db", config->map_dir,
+                    MPA_MAKING, name);
+    (void) unlink(path);
+    (void) snprintf(path, sizeof(path), "%s/%s/__db.%s.db", config->map_dir,
+                    MPA_MAKING, name);
+    (void) unlink(path);
+}
+
+
 /* Nothing of it is from outside. */
 static enum mp_status
 mpa_postmap_run(const struct mpa_config *config, const char *name,
@@ -59,6 +77,7 @@ mpa_postmap_run(const struct mpa_config *config, const char *name,
     char program[] = "postmap", c[] = "-c";
     char *argv[] = { program, c, config->postfix_config, map, NULL };
 
+    mpa_postmap_clear(config, name);
     (void) snprintf(map, sizeof(map), "hash:%s/%s/%s", config->map_dir,
                     MPA_MAKING, name);
 

@@ -60,10 +60,11 @@ sub small {
 }
 
 sub fill {
-	my ($path) = @_;
+	my ($path, $left) = @_;
 
 	open my $fh, '>', "$path/.ballast" or die "$path: $!\n";
 	1 while syswrite $fh, "\0" x 4096;
+	truncate $fh, (-s $fh) - ($left // 0);
 	close $fh;
 	return;
 }
@@ -215,7 +216,7 @@ SKIP: {
 	# the maps of Postfix, which only a node with Postfix has
 	mkdir $t->dir() . '/conf/postfix';
 	$t->write_file('conf/postfix/main.cf', "# $dir/maps/relayhost\n");
-	fill("$dir/maps");
+	fill("$dir/maps", 8192);
 	is(change(relayhost => { host => '[mx.example.org]', port => 25 })
 		->{status}, 200, 'a relayhost');
 	$log->says(qr{the relayhost is not in force: .*data/maps.*: No space left},
@@ -241,12 +242,18 @@ SKIP: {
 	$log->add('disk');
 	redis_says(qr/Redis cannot write to its disk/,
 		'that Redis cannot write is said');
+	$log->add('disk again');
+	ok($t->wait_for(sub { $t->read_file('log/agent.log')
+		=~ /Postfix is not followed: MISCONF/ }, 20), 'the agent says it');
 	is(change(antispam => { reject => 13 })->{json}{code}, 'redis-disk',
 		'to who wants to change something, too');
 	room("$dir/redis");
 	redis_says(qr/^$/, 'and it is well again');
 	$log->is_well();
-	$log->reaches('disk', 'with the lines of meanwhile');
+	$log->reaches('disk again', 'with the lines of meanwhile');
+	my @said = grep { /Postfix is not followed: MISCONF/ }
+		split /\n/, $t->read_file('log/agent.log');
+	is(scalar @said, 2, 'which was said once, and that it is over');
 	is(change(antispam => { reject => 13 })->{status}, 200, 'and changes');
 }
 
