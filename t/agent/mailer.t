@@ -343,8 +343,9 @@ sub what_is_for_now {
 	settings(username => 'portal', password => 'right');
 	waiting($id, qr/^sign in: the server puts off us \(454\)/);
 	pass('a login that is put off is tried again');
-	settings(username => undef, password => undef);
+	# tried at once with other settings: it must be gone by then
 	$sink->stop();
+	settings(username => undef, password => undef);
 	like(text_of(waiting($id, qr/nobody/)), qr/^connect: nobody takes/,
 		'nobody who is there, too');
 	serve();
