@@ -50,10 +50,14 @@ my $res = $t->api(PATCH => '/settings', role => 'MasterAdmin',
 			tls => 'none' } });
 is($res->{status}, 200, 'a system mailer and a relayhost');
 
-my ($rc) = $t->program('curl', '-s', '-o', '/dev/null', '-X', 'MKCOL', '-u',
-	"$user:" . $t->env('MP_USER_PASSWORD'),
-	'http://' . $t->env('MP_RADICALE') . "/$user/cal/");
-is($rc, 0, 'a collection of Radicale');
+my ($rc, $out) = $t->program('sh', '-ec', <<'SH', 'sh', $store, $user);
+mkdir -p "$1/collection-root/$2/cal"
+echo '{"tag": "VCALENDAR"}' > "$1/collection-root/$2/cal/.Radicale.props"
+chown -R --reference "$1" "$1/collection-root"
+: >> "$1/.Radicale.lock"
+chown --reference "$1" "$1/.Radicale.lock"
+SH
+is($rc, 0, 'a collection of Radicale') or diag($out);
 
 open my $lock, '+<', "$store/.Radicale.lock" or die ".Radicale.lock: $!\n";
 flock $lock, 2;
