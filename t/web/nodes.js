@@ -47,6 +47,15 @@ run(async (portal) => {
   await header.getByRole('button').press('Enter');
   like(await page.locator('tbody tr').last().innerText(), /mx9/,
     'then the highest first');
+
+  redis('CONFIG', 'SET', 'maxmemory-policy', 'allkeys-lru');
+  await shows(page.getByText('The portal itself has a problem.'),
+    'a problem of no node is told, too');
+  await shows(page.getByText(/set "maxmemory-policy noeviction"/),
+    'with what to do');
+  redis('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
+  await shows(page.getByText('1 node has a problem.'),
+    'until it is over');
 });
 
 /* The heartbeat of a node that is in trouble. */

@@ -21,8 +21,9 @@ export default function Nodes() {
       version and says so.
     <//>
     <${Loaded} resource=${resource} lines=${6}>
-      ${({ nodes }) => html`
-        <${Summary} nodes=${nodes} newest=${newestOf(nodes)} />
+      ${({ nodes, problems }) => html`
+        <${Summary} nodes=${nodes} problems=${problems}
+          newest=${newestOf(nodes)} />
         <section class="card">
           <${Table} caption="Nodes" rows=${nodes} start=${BY_NODE}
             keyOf=${(row) => `${row.component} ${row.node}`}
@@ -52,12 +53,20 @@ const newestOf = (nodes) => ({
   ),
 });
 
-function Summary({ nodes, newest }) {
+function Summary({ nodes, problems, newest }) {
   const troubled = nodes.filter((node) => !isWell(node));
   const behind = nodes.filter((node) => isWell(node)
     && (node.settings < newest.settings
       || lacksLists(node, newest)));
 
+  /* what this server sees of Redis, which no node can tell then */
+  if (problems.length > 0) {
+    return html`
+      <${Notice} kind="bad" title="The portal itself has a problem.">
+        ${problems.map((text) => html`<p key=${text}>${text}</p>`)}
+        <p>Mail goes on with the version that is in force at each node.</p>
+      <//>`;
+  }
   if (nodes.length === 0) {
     return null;
   }
