@@ -436,6 +436,7 @@ mp_take_stored(const struct mp_logline *line, struct mp_mail_event *event)
     static const char stored[] = "stored mail into mailbox '";
     static const char saved[] = "saved mail to ";
     struct mp_span process = line->process;
+    const char *end = line->text.bytes + line->text.len;
     const char *session, *at;
 
     if (!mp_span_skip(&process, "lmtp(") || process.len < 2
@@ -456,10 +457,13 @@ mp_take_stored(const struct mp_logline *line, struct mp_mail_event *event)
     at = mp_find_last(&line->text, stored);
 
     if (at != NULL) {
-        const char *end = line->text.bytes + line->text.len - 1;
-
         at += sizeof(stored) - 1;
-        event->folder = (struct mp_span){ at, (size_t) (end - at) };
+
+        /* but for the closing quote */
+        if (at == end || end[-1] != '\'') {
+            return;
+        }
+        end--;
 
     } else {
         at = mp_find_last(&line->text, saved);
@@ -468,10 +472,9 @@ mp_take_stored(const struct mp_logline *line, struct mp_mail_event *event)
         }
 
         at += sizeof(saved) - 1;
-        event->folder = (struct mp_span){
-            at, (size_t) (line->text.bytes + line->text.len - at)
-        };
     }
+
+    event->folder = (struct mp_span){ at, (size_t) (end - at) };
 
     if (event->folder.len > 0 && event->folder.len < 256
         && event->session.len > 0 && event->session.len <= 64)

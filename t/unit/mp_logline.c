@@ -161,6 +161,11 @@ what_is_said_of_a_message_is_read(void **state)
     assert_span(&event.session, "SESS");
     assert_span(&event.folder, "Junk");
 
+    event_of(&event, "Nov 22 20:28:25 lmtp(u@d)<1><SESS>: Info: sieve: "
+                     "msgid=<a>: stored mail into mailbox '");
+    assert_int_equal(event.kind, MP_MAIL_NONE);
+    assert_int_equal(event.folder.len, 0);
+
     event_of(&event, "Nov 22 20:28:25 mx mailportal-milter[1]: info: "
                      "ABC1234567: from [a] x: reject by reject, score 99: "
                      "junk by add_header, score 7.00, settings version 1");
