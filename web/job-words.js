@@ -186,9 +186,14 @@ function lastedOf({ started_at: from, ended_at: to }) {
   return seconds < 2 ? ', in a second' : `, in ${about(seconds)}`;
 }
 
-/* Why it failed as a whole, as its nodes say it. */
+/*
+ * Why it failed as a whole, as its nodes say it: those that failed or, where
+ * none had anything to do, all of them.
+ */
 function textOf({ nodes = {} }) {
-  const texts = Object.values(nodes).filter((node) => node.state === 'failed')
+  const all = Object.values(nodes);
+  const failed = all.filter((node) => node.state === 'failed');
+  const texts = (failed.length > 0 ? failed : all)
     .map((node) => (node.text || '').replace(/\.$/, '')).filter(Boolean);
 
   return [...new Set(texts)].join('; ');

@@ -22,7 +22,7 @@ run(async (portal) => {
       .allInnerTexts();
 
     const names = labels
-      .map((text) => text.replace(/ (default|in your) .*/s, ''));
+      .map((text) => text.replace(/\s+(default|in your) .*/s, ''));
 
     is(names.sort().join(),
       group.settings.map(({ label }) => label).sort().join(),
