@@ -95,14 +95,12 @@ my $bytes = $d->t()->read_file("$build/$module");
 cmp_ok(scalar($bytes =~ s/\Q$version\E/$other/g), '>', 0,
 	'a module for another Dovecot');
 $d->t()->write_file($module, $bytes);
-my @doveadm = ("$Test::Mailportal::ROOT/auto/doveadm");
-$d->t()->program(@doveadm, 'copy', "$dir/modules", "$dir/$module");
+$d->t()->program("$Test::Mailportal::ROOT/auto/doveadm", 'copy',
+	"$dir/data/doveadm", "$dir/$module");
 @made = glob "$dir/data/mail/version.test/u1/Maildir/dovecot*";
 for my $command (['usage'], ['recalc'], ['resync'], ['clear', '--junk', '1s'])
 {
-	($rc, $out) = $d->t()->program(@doveadm, 'run', "$dir/modules",
-		'doveadm', '-c', $d->t()->env('MP_DOVECOT_CONFIG'),
-		'mailportal', @$command, '-A');
+	($rc, $out) = $d->doveadm('mailportal', @$command, '-A');
 	is($rc, 69, "doveadm mailportal $command->[0] of it is refused");
 	is($out, "Error: this module is compiled for Dovecot $other, and this "
 		. "is $version: compile it anew\n", 'with one line');

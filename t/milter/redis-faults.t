@@ -175,7 +175,7 @@ kill 'CONT', $m->pid();
 ok($m->lists_in_force($id), 'a stream with a gap is bridged');
 is($m->mail("<x\@t$_.example>"), 'reject', "with change $_") for 1, 10, 20;
 is($m->mail('<x@new.example>'), 'continue', 'and the removal');
-ok($t->wait_for(sub { $m->counter('reloads') == 2 }, 5),
+ok($t->wait_for(sub { $m->counter('reloads') == 2 }, 20),
 	'by loading anew');
 
 # sets with members that are none, loaded anew

@@ -109,6 +109,7 @@ async function actions(page, keyboard, focused, tabTo) {
   ok(await until(async () => await dialog.count() === 0), 'Escape goes back');
   ok(/^Cancel job/.test(await focused()), 'to the button');
   await keyboard.press('Enter');
+  await shows(dialog, 'which asks again');
   ok(/^Cancel the job/.test(await focused()) || await tabTo(/^Cancel the job/),
     'Tab reaches the answer');
   await keyboard.press('Enter');

@@ -94,20 +94,27 @@ async function everyPage(portal, name, options) {
   await page.context().close();
 }
 
+/* What is found while something is read anew, and pale, is gone with it. */
 async function check(page, name) {
-  await page.evaluate(AXE);
-  const found = await page.evaluate(async () => {
-    const { violations } = await window.axe.run(document, {
-      resultTypes: ['violations'],
-    });
-    return violations
-      .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-      .map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.target).join(' ')}`);
-  });
+  let found = null;
 
+  await page.evaluate(AXE);
+  await until(async () => {
+    found = await faults(page);
+    return found.length === 0;
+  });
   is(found.join('\n'), '', `${name}: no serious finding of axe`);
   is(await overflow(page), 0, `${name}: nothing to scroll sideways`);
 }
+
+const faults = (page) => page.evaluate(async () => {
+  const { violations } = await window.axe.run(document, {
+    resultTypes: ['violations'],
+  });
+  return violations
+    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
+    .map(({ id, nodes }) => `${id}: ${nodes.map((n) => n.target).join(' ')}`);
+});
 
 /* What the first page costs on a slow line, compressed. */
 async function light(portal) {
