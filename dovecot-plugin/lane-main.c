@@ -8,6 +8,12 @@
 #include "compat.h"
 #include "lane.h"
 
+#include <unistd.h>
+
+/* Where processors are short, whoever delivers or reads mail comes first; not
+   so much last that a lock of a mailbox is held for long. */
+#define LANE_NICE 10
+
 struct lane lane;
 
 void lane_end(void)
@@ -39,6 +45,9 @@ int main(int argc, char *argv[])
 	if (worker_config_read(path, &lane.config, &error) < 0)
 		i_fatal("%s", error);
 
+	errno = 0;
+	if (nice(LANE_NICE) < 0 && errno != 0)
+		i_warning("nice() failed: %m");
 	lane.storage = compat_storage_init("mailportal");
 	action_log_init();
 	master_service_set_die_callback(master_service, lane_end);

@@ -47,6 +47,22 @@ is(join('|', map { $lane->line() } 1 .. 6), join('|',
 	'6 fail text=there is no such user'), 'and answers in order');
 ok(!-e $d->home($new), 'who has no home gets none');
 
+# whoever delivers or reads mail comes first
+
+sub niceness { return (split ' ', (read_proc(shift) =~ s/.*\)//sr))[16]; }
+
+
+sub read_proc {
+	my ($pid) = @_;
+
+	open my $fh, '<', "/proc/$pid/stat" or die "/proc/$pid/stat: $!\n";
+	return join '', <$fh>;
+}
+
+
+is(join(' ', map { niceness($_) - niceness($$) } $d->lane_pids()), 10,
+	'a lane is nicer than mail');
+
 # requests that are understood so far that they can be answered
 
 $lane->put("7 format $user", "8 usage \xff\xfe\@lane.test",
