@@ -39,7 +39,8 @@ static const struct mp_conf_row worker_config_rows[] = {
 	ROW("trash_folder", trash_name, TEXT, "Trash",
 	    "The Trash folder of users without a folder marked \\Trash."),
 	ROW("lanes", lanes, NUMBER, "0",
-	    "Users that are worked on at once. 0 is one a processor."),
+	    "Users that are worked on at once. 0 is one more than there "
+	    "are processors."),
 	ROW("lane_users", lane_users, NUMBER, "1000",
 	    "A lane is replaced by a new process after so many users. 0 "
 	    "never replaces it."),

@@ -321,14 +321,21 @@ static const struct connection_vfuncs lane_vfuncs = {
 	.input_line = worker_lane_input,
 };
 
-void worker_lanes_init(void)
+/* A lane waits for the disk at the end of each user, so one more than there are
+   processors keeps all of them at work. */
+static unsigned int worker_lanes_default(void)
 {
 	long processors = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return processors > 0 ? processors + 1 : 2;
+}
+
+void worker_lanes_init(void)
+{
 	unsigned int i;
 
 	lanes_count = worker.config.lanes > 0 ? worker.config.lanes :
-		      processors > 0	      ? processors :
-						1;
+						worker_lanes_default();
 	lane_conns = connection_list_init(&lane_settings, &lane_vfuncs);
 	lanes = i_new(struct worker_lane, lanes_count);
 	for (i = 0; i < lanes_count; i++) {

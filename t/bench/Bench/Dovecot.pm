@@ -89,7 +89,8 @@ my %WORK = (
 );
 
 
-# The floors are about one lane and about two of them; the others are told.
+# By number of lanes, of which 0 is what an operator has who sets none: the
+# floors are about some, the others are told.
 
 sub _against_doveadm {
 	my ($bench, $action, $floors) = @_;
@@ -98,7 +99,7 @@ sub _against_doveadm {
 	for my $format (qw/ sdbox maildir /) {
 		my $d = _portal($format, $USERS);
 
-		for my $lanes (1, 2) {
+		for my $lanes (1, 2, 0) {
 			$d->set_worker(lanes => $lanes);
 			$d->ready();
 
@@ -109,7 +110,8 @@ sub _against_doveadm {
 			$bench->ratio($results, 'ours', 'doveadm',
 				name => "$action-$format-$lanes",
 				what => "$action, $USERS users, $format, "
-					. "lanes: $lanes / doveadm @doveadm",
+					. 'lanes: ' . ($lanes || 'default')
+					. " / doveadm @doveadm",
 				$floors->{$lanes}
 					? (at_least => $floors->{$lanes}) : ());
 		}
@@ -131,7 +133,7 @@ sub recalc {
 sub rebuild {
 	my ($bench) = @_;
 
-	_against_doveadm($bench, 'index-rebuild', { 2 => 1.5 });
+	_against_doveadm($bench, 'index-rebuild', { 0 => 1.5 });
 	return;
 }
 
