@@ -92,6 +92,7 @@ typedef struct {
     ngx_str_t                        pool_name;
     ngx_thread_pool_t               *pool;
     u_char                          *public_key;
+    ngx_shm_zone_t                  *zone;
 } ngx_http_mailportal_main_conf_t;
 
 
@@ -208,7 +209,6 @@ ngx_int_t ngx_http_mailportal_auth_again(ngx_http_request_t *r,
     ngx_http_mailportal_step_pt step);
 ngx_uint_t ngx_http_mailportal_auth_holds(ngx_http_request_t *r,
     redisReply *reply);
-void ngx_http_mailportal_forget(ngx_http_mailportal_session_t *session);
 
 /*
  * throttle.c: at most rate calls from the client's network, then next.

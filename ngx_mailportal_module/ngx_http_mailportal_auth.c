@@ -9,20 +9,14 @@
 
 #include "ngx_http_mailportal.h"
 #include "ngx_http_mailportal_redis.h"
+#include "ngx_http_mailportal_zone.h"
 
 #include <sodium.h>
 
 
 /* how long a session is believed, for reading only, while Redis is away */
 #define NGX_HTTP_MAILPORTAL_BELIEVE  300
-#define NGX_HTTP_MAILPORTAL_SLOTS    256
 #define NGX_HTTP_MAILPORTAL_RENEW    60
-
-
-typedef struct {
-    ngx_http_mailportal_session_t    session;
-    time_t                           verified;
-} ngx_http_mailportal_slot_t;
 
 
 static ngx_int_t ngx_http_mailportal_auth_command(ngx_str_t *command,
@@ -38,11 +32,6 @@ static ngx_int_t ngx_http_mailportal_auth_time(redisReply *reply,
     time_t *time_r);
 static void ngx_http_mailportal_auth_renew(
     ngx_http_mailportal_session_t *session);
-static ngx_http_mailportal_slot_t *ngx_http_mailportal_slot(const char *id);
-
-
-static ngx_http_mailportal_slot_t
-    ngx_http_mailportal_slots[NGX_HTTP_MAILPORTAL_SLOTS];
 
 
 ngx_int_t
@@ -122,7 +111,6 @@ static ngx_int_t
 ngx_http_mailportal_auth_reply(ngx_http_request_t *r, redisReply *reply)
 {
     time_t                          now;
-    ngx_http_mailportal_slot_t     *slot;
     ngx_http_mailportal_ctx_t      *ctx;
     ngx_http_mailportal_session_t  *session;
 
@@ -137,7 +125,7 @@ ngx_http_mailportal_auth_reply(ngx_http_request_t *r, redisReply *reply)
     if (ngx_http_mailportal_auth_parse(reply, session) != NGX_OK
         || now >= session->created + NGX_HTTP_MAILPORTAL_LIFE)
     {
-        ngx_http_mailportal_forget(session);
+        ngx_http_mailportal_zone_session_forget(session->id);
         return ngx_http_mailportal_auth_refuse(r);
     }
 
@@ -146,9 +134,7 @@ ngx_http_mailportal_auth_reply(ngx_http_request_t *r, redisReply *reply)
         ngx_http_mailportal_auth_renew(session);
     }
 
-    slot = ngx_http_mailportal_slot(session->id);
-    slot->session = *session;
-    slot->verified = now;
+    ngx_http_mailportal_zone_session_keep(session);
 
     return ctx->next(r);
 }
@@ -215,25 +201,24 @@ ngx_http_mailportal_auth_refuse(ngx_http_request_t *r)
 static ngx_int_t
 ngx_http_mailportal_auth_believe(ngx_http_request_t *r, redisReply *reply)
 {
-    time_t                       now;
-    ngx_http_mailportal_ctx_t   *ctx;
-    ngx_http_mailportal_slot_t  *slot;
+    time_t                          now, kept;
+    ngx_http_mailportal_ctx_t      *ctx;
+    ngx_http_mailportal_session_t   session;
 
     ctx = ngx_http_mailportal_ctx(r);
     now = ngx_time();
 
-    slot = ngx_http_mailportal_slot(ctx->session.id);
-
     if (!(r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD))
-        || ngx_strcmp(slot->session.id, ctx->session.id) != 0
-        || now - slot->verified > NGX_HTTP_MAILPORTAL_BELIEVE
-        || now >= slot->session.created + NGX_HTTP_MAILPORTAL_LIFE)
+        || ngx_http_mailportal_zone_session(ctx->session.id, &session, &kept)
+           != NGX_OK
+        || now - kept > NGX_HTTP_MAILPORTAL_BELIEVE
+        || now >= session.created + NGX_HTTP_MAILPORTAL_LIFE)
     {
         return ngx_http_mailportal_redis_fail(r, reply,
                                               NGX_HTTP_MAILPORTAL_READ);
     }
 
-    ctx->session = slot->session;
+    ctx->session = session;
     ctx->stale = 1;
 
     return ctx->next(r);
@@ -356,7 +341,7 @@ ngx_http_mailportal_remember(ngx_http_request_t *r, uint64_t version,
     }
 
     session->settings = version;
-    ngx_http_mailportal_slot(session->id)->session.settings = version;
+    ngx_http_mailportal_zone_session_keep(session);
 
     ttl = session->created + NGX_HTTP_MAILPORTAL_LIFE - ngx_time();
     ttl = ngx_max(1, ngx_min(ttl, NGX_HTTP_MAILPORTAL_IDLE));
@@ -372,32 +357,6 @@ ngx_http_mailportal_remember(ngx_http_request_t *r, uint64_t version,
     mp_cmd_number(&cmds[1], ttl);
 
     return ngx_http_mailportal_op(r, cmds, 2, NGX_HTTP_MAILPORTAL_RAW, step);
-}
-
-
-void
-ngx_http_mailportal_forget(ngx_http_mailportal_session_t *session)
-{
-    ngx_http_mailportal_slot_t  *slot;
-
-    slot = ngx_http_mailportal_slot(session->id);
-
-    if (ngx_strcmp(slot->session.id, session->id) == 0) {
-        ngx_memzero(slot, sizeof(ngx_http_mailportal_slot_t));
-    }
-}
-
-
-/* one session a slot; the next that falls into it takes it */
-
-static ngx_http_mailportal_slot_t *
-ngx_http_mailportal_slot(const char *id)
-{
-    ngx_int_t  n;
-
-    n = ngx_hextoi((u_char *) id, 4);
-
-    return &ngx_http_mailportal_slots[n % NGX_HTTP_MAILPORTAL_SLOTS];
 }
 
 

@@ -8,6 +8,7 @@
 
 #include "ngx_http_mailportal.h"
 #include "ngx_http_mailportal_worker.h"
+#include "ngx_http_mailportal_zone.h"
 
 #include <sodium.h>
 
@@ -298,6 +299,7 @@ ngx_http_mailportal_create_main_conf(ngx_conf_t *cf)
      *     mmcf->pool_name = { 0, NULL };
      *     mmcf->pool = NULL;
      *     mmcf->public_key = NULL;
+     *     mmcf->zone = NULL;
      */
 
     mmcf->timeout = NGX_CONF_UNSET_MSEC;
@@ -335,6 +337,10 @@ ngx_http_mailportal_init_main_conf(ngx_conf_t *cf, void *conf)
     }
 
     if (ngx_thread_pool_add(cf, &mmcf->pool_name) == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_http_mailportal_zone_add(cf) != NGX_OK) {
         return NGX_CONF_ERROR;
     }
 

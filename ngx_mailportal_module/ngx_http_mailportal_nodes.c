@@ -7,6 +7,8 @@
 
 
 #include "ngx_http_mailportal_nodes.h"
+#include "ngx_http_mailportal_zone.h"
+
 #include "mp_time.h"
 
 
@@ -22,13 +24,6 @@ typedef struct {
     redisReply                    *part;       /* <component>:<node> */
     time_t                         seen;
 } ngx_http_mailportal_nodes_row_t;
-
-
-typedef struct {
-    char                          *bytes;      /* of the array "nodes" */
-    size_t                         len;
-    time_t                         at;
-} ngx_http_mailportal_nodes_seen_t;
 
 
 static ngx_int_t ngx_http_mailportal_nodes_index(ngx_http_request_t *r,
@@ -54,13 +49,9 @@ static ngx_int_t ngx_http_mailportal_nodes_next(ngx_http_request_t *r,
     ngx_array_t *nodes);
 static ngx_int_t ngx_http_mailportal_nodes_send(ngx_http_request_t *r,
     ngx_array_t *nodes);
-static void ngx_http_mailportal_nodes_keep(struct mp_json *list);
+static ngx_int_t ngx_http_mailportal_nodes_last(ngx_http_request_t *r);
 static ngx_int_t ngx_http_mailportal_nodes_finish(ngx_http_request_t *r,
-    ngx_uint_t stale);
-
-
-/* the last answer of this worker, for when Redis does not give one */
-static ngx_http_mailportal_nodes_seen_t  ngx_http_mailportal_nodes_seen;
+    const char *bytes, size_t len, time_t as_of, ngx_uint_t stale);
 
 
 ngx_int_t
@@ -430,13 +421,13 @@ ngx_http_mailportal_nodes_next(ngx_http_request_t *r, ngx_array_t *nodes)
 static ngx_int_t
 ngx_http_mailportal_nodes_send(ngx_http_request_t *r, ngx_array_t *nodes)
 {
+    ngx_int_t                    rc;
     ngx_uint_t                   i;
     struct mp_json               list;
     ngx_http_mailportal_node_t  *node;
 
     if (nodes == NULL) {
-        ngx_http_mailportal_ctx(r)->stale = 1;
-        return ngx_http_mailportal_nodes_finish(r, 1);
+        return ngx_http_mailportal_nodes_last(r);
     }
 
     node = nodes->elts;
@@ -450,47 +441,59 @@ ngx_http_mailportal_nodes_send(ngx_http_request_t *r, ngx_array_t *nodes)
 
     mp_json_end_array(&list);
 
-    if (!list.ok) {
-        mp_json_free(&list);
+    rc = NGX_ERROR;
+
+    if (list.ok) {
+        ngx_http_mailportal_zone_nodes_keep(list.bytes, list.len);
+        rc = ngx_http_mailportal_nodes_finish(r, list.bytes, list.len,
+                                              ngx_time(), 0);
+    }
+
+    mp_json_free(&list);
+
+    return rc;
+}
+
+
+/* what any worker was answered last, for when Redis does not answer */
+
+static ngx_int_t
+ngx_http_mailportal_nodes_last(ngx_http_request_t *r)
+{
+    time_t     as_of;
+    ngx_int_t  rc;
+    ngx_str_t  nodes;
+
+    rc = ngx_http_mailportal_zone_nodes(r, &nodes, &as_of);
+
+    if (rc == NGX_ERROR) {
         return NGX_ERROR;
     }
 
-    ngx_http_mailportal_nodes_keep(&list);
+    ngx_http_mailportal_ctx(r)->stale = 1;
 
-    return ngx_http_mailportal_nodes_finish(r, 0);
-}
-
-
-static void
-ngx_http_mailportal_nodes_keep(struct mp_json *list)
-{
-    free(ngx_http_mailportal_nodes_seen.bytes);
-
-    ngx_http_mailportal_nodes_seen.bytes = list->bytes;
-    ngx_http_mailportal_nodes_seen.len = list->len;
-    ngx_http_mailportal_nodes_seen.at = ngx_time();
-}
-
-
-static ngx_int_t
-ngx_http_mailportal_nodes_finish(ngx_http_request_t *r, ngx_uint_t stale)
-{
-    char                               at[MP_TIME_SIZE];
-    struct mp_json                     json;
-    ngx_http_mailportal_nodes_seen_t  *seen;
-
-    seen = &ngx_http_mailportal_nodes_seen;
-
-    if (seen->bytes == NULL) {
+    if (rc == NGX_DECLINED) {
         return ngx_http_mailportal_fail(r, MP_REDIS_AWAY, NULL,
                                         "no heartbeat was ever read here");
     }
 
-    mp_time_format(at, seen->at);
+    return ngx_http_mailportal_nodes_finish(r, (char *) nodes.data, nodes.len,
+                                            as_of, 1);
+}
+
+
+static ngx_int_t
+ngx_http_mailportal_nodes_finish(ngx_http_request_t *r, const char *bytes,
+    size_t len, time_t as_of, ngx_uint_t stale)
+{
+    char            at[MP_TIME_SIZE];
+    struct mp_json  json;
+
+    mp_time_format(at, as_of);
 
     mp_json_init(&json);
     mp_json_object(&json, NULL);
-    mp_json_raw(&json, "nodes", seen->bytes, seen->len);
+    mp_json_raw(&json, "nodes", bytes, len);
     mp_json_bool(&json, "stale", stale);
     mp_json_text(&json, "as_of", at);
     mp_json_array(&json, "problems");

@@ -8,6 +8,7 @@
 
 #include "ngx_http_mailportal.h"
 #include "ngx_http_mailportal_redis.h"
+#include "ngx_http_mailportal_zone.h"
 
 #include "mp_password.h"
 #include "mp_time.h"
@@ -284,11 +285,12 @@ ngx_http_mailportal_signin_create(ngx_http_request_t *r,
     ngx_http_mailportal_signin_t *s)
 {
     u_char                          bytes[32];
+    char                            old[65];
     ngx_str_t                       token;
     ngx_uint_t                      n;
     struct mp_cmd                   cmds[5];
     struct mp_keyname               key;
-    ngx_http_mailportal_session_t  *session, old;
+    ngx_http_mailportal_session_t  *session;
 
     session = &ngx_http_mailportal_ctx(r)->session;
 
@@ -333,10 +335,10 @@ ngx_http_mailportal_signin_create(ngx_http_request_t *r,
     /* the session that this browser had before is over */
 
     if (ngx_http_mailportal_cookie(r, &token) == NGX_OK) {
-        ngx_http_mailportal_session_id(old.id, &token);
-        ngx_http_mailportal_forget(&old);
+        ngx_http_mailportal_session_id(old, &token);
+        ngx_http_mailportal_zone_session_forget(old);
 
-        (void) mp_key_name(&key, MP_KEY_SESSION, old.id);
+        (void) mp_key_name(&key, MP_KEY_SESSION, old);
 
         n = 5;
 
@@ -378,7 +380,7 @@ ngx_http_mailportal_session_delete(ngx_http_request_t *r)
 
     (void) mp_key_name(&key, MP_KEY_SESSION, session->id);
 
-    ngx_http_mailportal_forget(session);
+    ngx_http_mailportal_zone_session_forget(session->id);
 
     mp_cmd_init(&cmd);
     mp_cmd_texts(&cmd, "DEL", key.text, NULL);

@@ -57,12 +57,15 @@ async function until(check) {
   return false;
 }
 
-/* Is it shown, now or soon? */
+/* Is it shown, now or soon? If not, what is shown instead. */
 async function shows(locator, name) {
   try {
     await locator.first().waitFor({ state: 'visible', timeout: WAIT_MSECS });
     return ok(true, name);
   } catch {
+    const seen = await locator.page().locator('body').innerText();
+
+    console.log(seen.slice(0, 2000).replace(/^/gm, '# '));
     return ok(false, name);
   }
 }
