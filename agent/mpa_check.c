@@ -102,8 +102,11 @@ mpa_check_disks(const struct mpa_config *config)
 
     for (unsigned int i = 0; i < sample.disk_count; i++) {
         if (!sample.disk[i].answers) {
-            (void) printf("disks: %s: %s is not there, or hangs\n",
-                          sample.disk[i].name, sample.disk[i].path);
+            (void) printf("disks: %s: %s: %s\n", sample.disk[i].name,
+                          sample.disk[i].path,
+                          sample.disk[i].error != 0
+                              ? strerror(sample.disk[i].error)
+                              : "it does not answer");
             wrong++;
         }
     }

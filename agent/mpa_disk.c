@@ -73,7 +73,7 @@ mpa_disk_run(void *arg)
     while (!all->stop) {
         uint64_t question = probe->asked;
         struct statvfs fs;
-        int rc;
+        int error;
 
         if (question == probe->answered) {
             (void) pthread_cond_wait(&all->asked, &all->lock);
@@ -81,13 +81,14 @@ mpa_disk_run(void *arg)
         }
 
         (void) pthread_mutex_unlock(&all->lock);
-        rc = statvfs(path, &fs);
+        error = statvfs(path, &fs) < 0 ? errno : 0;
         (void) pthread_mutex_lock(&all->lock);
 
         probe->answered = question;
         probe->disk.answers = false;
+        probe->disk.error = error;
 
-        if (rc == 0) {
+        if (error == 0) {
             mpa_disk_fill(&probe->disk, &fs);
         }
 

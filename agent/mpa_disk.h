@@ -22,7 +22,8 @@ void mpa_disks_stop(struct mpa_disks *disks);
 
 /*
  * Asks all anew and fills in what has answered within wait_msecs; of the
- * others, answers is false.
+ * others, answers is false.  Where the answer was an error, it is false, too,
+ * and error says which.
  */
 void mpa_disks_sample(struct mpa_disks *disks, struct mp_sample *sample,
                       unsigned int wait_msecs);

@@ -217,9 +217,10 @@ mpa_sample_judge(const struct mpa_sample *state,
         const struct mp_disk *disk = &sample->disk[i];
 
         if (!disk->answers) {
-            mp_health_bad(health, MPA_TROUBLE_DISK,
-                          "disk %s (%s) does not answer", disk->name,
-                          disk->path);
+            mp_health_bad(health, MPA_TROUBLE_DISK, "disk %s (%s): %s",
+                          disk->name, disk->path,
+                          disk->error != 0 ? strerror(disk->error)
+                                           : "it does not answer");
             return;
         }
 

@@ -21,6 +21,7 @@ struct mp_disk {
     char name[MP_DISK_NAME];
     char path[MP_DISK_PATH];
     bool answers;
+    int error;      /* errno, where that was the answer; it is not rendered */
     uint64_t bytes; /* of its size; used and free leave root's reserve out */
     uint64_t used;
     uint64_t free;

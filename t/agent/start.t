@@ -157,7 +157,7 @@ for my $row (
 	['dovecot_log = /dev/null' => qr/dovecot_log: .*is no plain file/],
 	['postfix_config = /nonexistent' => qr/postfix_config: .*No such file/],
 	['radicale_folder = /nonexistent' => qr/radicale_folder: .*No such file/],
-	['disks = a=/nonexistent' => qr/disks: a: .*is not there/],
+	['disks = a=/nonexistent' => qr/disks: a: .*: No such file/],
 	['redis = unix:/nonexistent' => qr/redis: .*No such file/],
 	['redis_user = nobody' => qr/redis: .*WRONGPASS/],
 	['redis_password_file = /nonexistent' => qr/redis: .*redis_password_file/],

@@ -127,7 +127,7 @@ for my $bad ('[]', '{"collections":-1}', 'x') {
 }
 
 # one that is not there
-ok($t->wait_for(sub { problems() =~ m!disk gone \(/nonexistent\) does not! },
+ok($t->wait_for(sub { problems() =~ m!disk gone \(/nonexistent\): No such file! },
 	20), 'a disk that is not there is named');
 configure(disks => "root=/ above=$above small=$small");
 ok($t->wait_for(sub { problems() eq '' }, 20), 'without it all is well');
@@ -145,7 +145,7 @@ SKIP: {
 	ok($t->wait_for(sub { disk('above')->{answers} }, 20), 'and answers');
 
 	kill 'STOP', $fuse;
-	ok($t->wait_for(sub { problems() =~ /disk above .* does not answer/ }, 30),
+	ok($t->wait_for(sub { problems() =~ /disk above .*: it does not answer/ }, 30),
 		'when it hangs, that is said');
 	my $before = latest()->{at};
 	ok($t->wait_for(sub { latest()->{at} gt $before

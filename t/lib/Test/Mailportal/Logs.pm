@@ -119,11 +119,12 @@ sub nodes {
 }
 
 
+# disks are looked at each minute
 sub says {
 	my ($self, $re, $what) = @_;
 	my $said;
 	my $ok = $self->{t}->wait_for(sub { $said = $self->nodes();
-		defined $said && $said =~ $re }, 40);
+		defined $said && $said =~ $re }, 80);
 
 	Test::More::diag('it says: ' . ($said // 'nothing')) unless $ok;
 	return Test::More::ok($ok, $what);
