@@ -55,10 +55,10 @@ export function about(seconds) {
   return plural(Math.round(seconds / DAY), 'day');
 }
 
-/* "under 1 ms", "12 ms", "1.2 s" */
+/* "less than 1 ms", "12 ms", "1.2 s" */
 export function showMsecs(msecs) {
   if (msecs < 1) {
-    return 'under 1 ms';
+    return 'less than 1 ms';
   }
   return msecs < 1000 ? `${msecs} ms` : `${(msecs / 1000).toFixed(1)} s`;
 }

@@ -45,7 +45,7 @@ async function adding(page, api) {
   ok(days > 6.9 && days <= 7.01, 'it expires in a week');
   like(await row(page, 'spam.example').innerText(), /by \w+/,
     'the table says who added it');
-  await shows(page.locator('.in-force').getByText(/in force after (under )?\d/),
+  await shows(page.locator('.in-force').getByText(/in force after (less than )?\d/),
     'the page says when it is in force at each node');
   is(await page.evaluate(() => document.activeElement.placeholder),
     'spam.example', 'the next one can be typed at once');

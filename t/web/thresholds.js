@@ -81,7 +81,7 @@ async function saving(page, field, save, api) {
 
   await shows(page.getByText(`Saved as version ${before + 1}.`),
     'saving tells the version');
-  await shows(page.locator('.in-force').getByText(/in force after (under )?\d/),
+  await shows(page.locator('.in-force').getByText(/in force after (less than )?\d/),
     'and when it is in force at each node');
   ok(await until(async () => await page.locator('.in-force .badge')
     .filter({ hasNotText: 'in force' }).count() === 0),
