@@ -2,35 +2,9 @@
 
 'use strict';
 
-const http = require('node:http');
 const {
   is, like, ok, run, session, shows, stack, until,
 } = require('./browser.js');
-
-/*
- * A worker believes a session without Redis when it has checked it before.
- * Connections that are open at the same time bring the session to all workers,
- * where one after the other could all be taken by the same.
- */
-async function known(page) {
-  const [cookie] = await page.context().cookies();
-  const place = new URL('/api/v1/about', page.url());
-  const agent = new http.Agent({ keepAlive: true, maxSockets: 64 });
-  const options = {
-    agent, headers: { Cookie: `${cookie.name}=${cookie.value}` },
-  };
-
-  for (let i = 0; i < 4; i += 1) {
-    await Promise.all(Array.from({ length: 64 }, () => (
-      new Promise((resume, fail) => {
-        http.get(place, options, (answer) => {
-          answer.resume().on('end', resume);
-        }).on('error', fail);
-      })
-    )));
-  }
-  agent.destroy();
-}
 
 run(async (portal) => {
   const api = await session();
@@ -39,7 +13,6 @@ run(async (portal) => {
   const banner = page.locator('.banner');
 
   await reject.waitFor();
-  await known(page);
   stack('stop', 'redis');
 
   /* what was on its way when Redis went was refused, which is said for longer */
